@@ -1,0 +1,1 @@
+"""Bytes to comparable events of one tube: FCS, spillover, display scales, quality."""

@@ -1,0 +1,124 @@
+"""One tube: the events of one data set of one FCS file, as values that never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.errors import MarkerError
+
+Events = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One measured parameter of a tube.
+
+    Parameters
+    ----------
+    name
+        ``$PnN``, the detector, e.g. ``FITC-A``.
+    label
+        ``$PnS``, what was stained, e.g. ``CD3 FITC``; empty when the file has none.
+    maximum
+        ``$PnR``, the top of the linear scale.
+    """
+
+    name: str
+    label: str
+    maximum: float
+
+    @property
+    def is_scatter(self) -> bool:
+        """Whether this is light scatter (FSC, SSC, FS, SS)."""
+        return self.name.upper().replace("_", "-").startswith(("FSC", "SSC", "FS ", "SS ", "FS-", "SS-")) or (
+            self.name.upper() in {"FS", "SS"}
+        )
+
+    @property
+    def is_time(self) -> bool:
+        """Whether this is the acquisition time."""
+        return self.name.upper().split(" ")[0].rstrip(":") in {"TIME", "HDR-T"}
+
+
+@dataclass(frozen=True)
+class Tube:
+    """Events of one tube on their linear scale.
+
+    Parameters
+    ----------
+    events : ndarray of float32, shape (n_events, n_channels), column-major, read-only
+        One row an event, in the order of acquisition, each column contiguous in memory.
+    channels
+        One for each column.
+    keywords
+        The allow-listed keywords of TEXT (instrument, date, volume, time step ...), upper case.
+        Keywords that may name a person or a place are left in the file.
+    sha256
+        Of the whole file.
+    compensation
+        Where the applied spillover came from (``keyword``, ``controls``, a file name);
+        empty while the tube is uncompensated.
+    flags
+        What a person should look at, one short sentence each.
+    """
+
+    events: Events
+    channels: tuple[Channel, ...]
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+    compensation: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return int(self.events.shape[0])
+
+    def index(self, channel: str) -> int:
+        """Return the column of a channel.
+
+        Parameters
+        ----------
+        channel
+            ``$PnN`` of the channel.
+
+        Raises
+        ------
+        MarkerError
+            When the tube has no such channel.
+        """
+        for position, candidate in enumerate(self.channels):
+            if candidate.name == channel:
+                return position
+        names = ", ".join(candidate.name for candidate in self.channels)
+        raise MarkerError(f"the tube has no channel {channel!r}", remedy=f"It has {names}")
+
+    def values(self, channel: str) -> Events:
+        """Return one channel's values as a view of length ``n_events``."""
+        return self.events[:, self.index(channel)]
+
+    def select(self, kept: NDArray[np.bool_]) -> "Tube":
+        """Return the tube with only the events where `kept` is true."""
+        columns = np.empty((int(kept.sum()), len(self.channels)), dtype=np.float32, order="F")
+        for position in range(len(self.channels)):
+            columns[:, position] = self.events[kept, position]
+        columns.flags.writeable = False
+        return replace(self, events=columns)
+
+    def flagged(self, *flags: str) -> "Tube":
+        """Return the tube with further flags."""
+        return replace(self, flags=self.flags + flags)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(c.name)}</td><td>{escape(c.label)}</td><td>{c.maximum:g}</td></tr>"
+            for c in self.channels
+        )
+        state = f"compensated ({escape(self.compensation)})" if self.compensation else "uncompensated"
+        return (
+            f"<p>Tube of {self.n_events:,} events, {state}</p>"
+            f"<table><tr><th>channel</th><th>label</th><th>maximum</th></tr>{rows}</table>"
+        )

@@ -1,0 +1,1 @@
+"""Events to populations: strategies, gates, boundaries placed by data."""

@@ -1,0 +1,1 @@
+"""Run a study folder: records, workers, tables, audit."""

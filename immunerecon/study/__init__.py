@@ -1,0 +1,1 @@
+"""Study folder to validated tables: manifest, panels, HLA."""

@@ -1,0 +1,1 @@
+"""The trial's other outcomes: dose escalation, toxicity, response, product release."""
