@@ -1,0 +1,93 @@
+"""A tube with its populations: which events lie in each, by which gate, placed by what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.gates import Gate
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class PlacedGate:
+    """One population's gate in one tube.
+
+    Parameters
+    ----------
+    population, parent
+        Names; `parent` is empty for all clean events.
+    gate
+        The geometry on the display scale, or None where `without` says it.
+    without
+        The population of the parent whose complement this is.
+    source
+        ``data``, ``fixed``, ``override`` (and ``borrowed`` or ``model`` where draws help each
+        other).
+    confidence
+        0-1, the lowest of the boundaries that the gate stands on.
+    """
+
+    population: str
+    parent: str
+    gate: Gate | None
+    without: str = ""
+    source: str = "data"
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class GatedTube:
+    """The populations of one tube.
+
+    Parameters
+    ----------
+    n_events
+        Clean events that were gated.
+    columns
+        Display values (float32, shape (n_events,)) of each dimension that was looked at.
+    members
+        Row numbers of the events of each population, ascending.
+    gates
+        One for each population that could be gated, parents first.
+    dropped
+        Why each other population of the strategy was not gated.
+    flags
+        What a person should look at.
+    """
+
+    n_events: int
+    columns: Mapping[str, NDArray[np.float32]]
+    members: Mapping[str, Indices]
+    gates: tuple[PlacedGate, ...]
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+    def gate_of(self, population: str) -> PlacedGate:
+        """Return a population's gate."""
+        return next(gate for gate in self.gates if gate.population == population)
+
+    def count(self, population: str) -> int:
+        """Return the number of events of a population; an empty name means all clean events."""
+        return self.n_events if population == "" else int(self.members[population].size)
+
+    def values(self, population: str, dimension: str) -> NDArray[np.float32]:
+        """Return a population's display values on one dimension."""
+        column = self.columns[dimension]
+        return column if population == "" else column[self.members[population]]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(gate.population)}</td><td>{escape(gate.parent or 'all')}</td>"
+            f"<td>{self.count(gate.population):,}</td>"
+            f"<td>{100 * self.count(gate.population) / max(self.count(gate.parent), 1):.2f}</td>"
+            f"<td>{gate.confidence:.2f}</td></tr>"
+            for gate in self.gates
+        )
+        return (
+            "<table><tr><th>population</th><th>parent</th><th>count</th><th>% of parent</th>"
+            f"<th>confidence</th></tr>{rows}</table>"
+        )

@@ -1,0 +1,204 @@
+"""What a gating strategy says: boundaries between negative and positive, populations on them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from immunerecon.errors import StrategyError
+
+_SIGNED = re.compile(r"\s*(\S.*?)([+-])(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One side of one boundary, such as ``CD3+``."""
+
+    boundary: str
+    positive: bool
+
+    def __str__(self) -> str:
+        return f"{self.boundary}{'+' if self.positive else '-'}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Events of a population on given sides of boundaries, such as ``Lymphocytes CD3- CD19-``."""
+
+    population: str
+    sides: tuple[Signed, ...]
+
+    def __str__(self) -> str:
+        return " ".join([self.population, *map(str, self.sides)])
+
+
+def parse_sides(text: str) -> tuple[Signed, ...]:
+    """Read sides such as ``CD3- CD56+``; a boundary's name may hold spaces.
+
+    Parameters
+    ----------
+    text
+        Names, each followed by ``+`` or ``-`` and separated by spaces.
+
+    Raises
+    ------
+    StrategyError
+        When part of the text is not a name followed by a sign.
+
+    Examples
+    --------
+    >>> [str(side) for side in parse_sides("lymphoid CD45+ SSC-A-")]
+    ['lymphoid CD45+', 'SSC-A-']
+    """
+    sides = tuple(Signed(m[1], m[2] == "+") for m in _SIGNED.finditer(text))
+    if _SIGNED.sub("", text).strip() or not sides:
+        raise StrategyError(f"{text!r} is not a list of names followed by + or -")
+    return sides
+
+
+def _selection(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    population, _, rest = text.strip().partition(" ")
+    return Selection(population, parse_sides(rest) if rest else ())
+
+
+def _alternatives(gate: object) -> object:
+    choices = [gate] if isinstance(gate, str) else gate
+    if not isinstance(choices, list):
+        return gate
+    return tuple(parse_sides(choice) if isinstance(choice, str) else choice for choice in choices)
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+Events = Annotated[Selection, BeforeValidator(_selection)]
+
+
+class BoundaryRule(_Rule):
+    """How one boundary is found.
+
+    Parameters
+    ----------
+    marker
+        Dimension that it parts; the boundary's own name when left out.
+    within
+        Events that are looked at.
+    low, high
+        Events known to lie below, above.
+    fold
+        The boundary lies between these multiples of the median of `high`, else of `low`.
+    tallest
+        The side on which the tallest peak lies.
+    fixed
+        A fixed position on the linear scale; nothing is searched.
+    """
+
+    marker: str
+    within: Events | None = None
+    low: Events | None = None
+    high: Events | None = None
+    fold: tuple[float, float] | None = None
+    tallest: Literal["low", "high"] | None = None
+    fixed: float | None = None
+
+
+class PopulationRule(_Rule):
+    """How one population is gated, by exactly one of the four ways.
+
+    Parameters
+    ----------
+    parent
+        The population it lies in; all clean events when left out.
+    gate
+        Alternatives of sides of boundaries; the first that the panel can do is used.
+    singlets
+        Pairs of dimensions, of which the first that the tube has parts singlets from doublets.
+    beads
+        Two markers that no cell bears together; counting beads are bright in both.
+    without
+        A population of the parent; what is left of the parent is this one.
+    cell_ontology
+        Identifier in the Cell Ontology.
+    """
+
+    parent: str = ""
+    gate: Annotated[tuple[tuple[Signed, ...], ...], BeforeValidator(_alternatives)] = ()
+    singlets: tuple[tuple[str, str], ...] = ()
+    beads: tuple[str, str] | None = None
+    without: str = ""
+    cell_ontology: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [key for key in ("gate", "singlets", "beads", "without") if getattr(self, key)]
+        if len(ways) != 1:
+            raise ValueError(f"needs one of gate, singlets, beads and without, and has {len(ways)}")
+        return self
+
+
+class Strategy(_Rule):
+    """A gating strategy.
+
+    Parameters
+    ----------
+    name, version, title, description, sources
+        What it is and where it comes from.
+    required
+        Markers without which the strategy fails a tube.
+    boundaries, populations
+        Rules by name; populations stand in the order in which they are gated.
+    donor_markers
+        Anti-HLA markers that donor cells are told by.
+    """
+
+    name: str
+    version: str
+    title: str
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    boundaries: Mapping[str, BoundaryRule]
+    populations: Mapping[str, PopulationRule]
+    donor_markers: tuple[str, ...] = ()
+
+    def markers(self) -> tuple[str, ...]:
+        """Return every dimension that the strategy may look at."""
+        named = [rule.marker for rule in self.boundaries.values()]
+        for population in self.populations.values():
+            named += [name for pair in population.singlets for name in pair]
+        return tuple(dict.fromkeys([*named, *self.donor_markers]))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(rule.parent or 'all events')}</td>"
+            f"<td>{escape(describe_gate(rule))}</td><td>{escape(rule.cell_ontology)}</td></tr>"
+            for name, rule in self.populations.items()
+        )
+        return (
+            f"<p><b>{escape(self.name)} {escape(self.version)}</b> {escape(self.title)}</p><table>"
+            f"<tr><th>population</th><th>parent</th><th>gate</th><th>Cell Ontology</th></tr>{rows}"
+            "</table>"
+        )
+
+
+def describe_gate(rule: PopulationRule) -> str:
+    """Return a population's gate in words.
+
+    Examples
+    --------
+    >>> describe_gate(PopulationRule(parent="Lymphocytes", gate="CD3- CD56+"))
+    'CD3- CD56+'
+    """
+    if rule.singlets:
+        return "singlets on " + " or ".join(" x ".join(pair) for pair in rule.singlets)
+    if rule.beads:
+        return "beads on " + " x ".join(rule.beads)
+    if rule.without:
+        return f"without {rule.without}"
+    return ", or ".join(" ".join(map(str, sides)) for sides in rule.gate)
