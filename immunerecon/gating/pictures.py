@@ -1,0 +1,96 @@
+"""What a person sees of a gate: its parent's events as a small two-dimensional histogram."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.gated_tube import GatedTube, PlacedGate
+from immunerecon.gating.gates import Gate
+
+BINS = 96
+LOW, HIGH = -0.05, 1.05  # display; a little room beyond both ends of the scale
+
+
+@dataclass(frozen=True)
+class GatePicture:
+    """A gate on the density of its parent.
+
+    Parameters
+    ----------
+    population, parent
+        Names; an empty parent means all clean events.
+    x, y
+        The two dimensions; `y` of a one-dimensional gate is side scatter, where the tube has it.
+    counts : ndarray of uint32, shape (96, 96)
+        Events of the parent, first axis x; both axes run over the display from -0.05 to 1.05,
+        events beyond are counted in the outermost bins.
+    gate
+        The geometry; None for a complement.
+    count, parent_count
+        Events of the population and of its parent.
+    source, confidence
+        As in `PlacedGate`.
+    """
+
+    population: str
+    parent: str
+    x: str
+    y: str
+    counts: NDArray[np.uint32]
+    gate: Gate | None
+    count: int
+    parent_count: int
+    source: str
+    confidence: float
+
+
+def picture_gates(gated: GatedTube) -> tuple[GatePicture, ...]:
+    """Return a picture of every gate that has a geometry.
+
+    Parameters
+    ----------
+    gated
+        The gated tube.
+
+    Returns
+    -------
+    tuple of GatePicture
+        In the order of gating.
+    """
+    return tuple(_picture(gated, gate) for gate in gated.gates if gate.gate is not None)
+
+
+def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:
+    assert placed.gate is not None  # the caller's filter
+    x, *rest = placed.gate.dimensions
+    y = rest[0] if rest else _companion(gated, x)
+    return GatePicture(
+        population=placed.population,
+        parent=placed.parent,
+        x=x,
+        y=y,
+        counts=_histogram(gated.values(placed.parent, x), gated.values(placed.parent, y)),
+        gate=placed.gate,
+        count=gated.count(placed.population),
+        parent_count=gated.count(placed.parent),
+        source=placed.source,
+        confidence=placed.confidence,
+    )
+
+
+def _companion(gated: GatedTube, dimension: str) -> str:
+    """Return the dimension that a one-dimensional gate is shown against."""
+    for other in ("SSC-A", "FSC-A", "CD45", "CD3"):
+        if other in gated.columns and other != dimension:
+            return other
+    return dimension
+
+
+def _histogram(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint32]:
+    across, up = (
+        np.clip((values - LOW) * (BINS / (HIGH - LOW)), 0, BINS - 1).astype(np.intp)
+        for values in (x, y)
+    )
+    counts = np.bincount(across * BINS + up, minlength=BINS * BINS)
+    return counts.reshape(BINS, BINS).astype(np.uint32)
