@@ -1,0 +1,75 @@
+"""Records of finished work, one file each, found by what went into it."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.files import write_atomically
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step made of one tube.
+
+    Parameters
+    ----------
+    facts
+        JSON-ready values.
+    arrays
+        Arrays by name.
+    """
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+
+def record_key(step: str, *inputs: object) -> str:
+    """Return the name of a record: a digest of the step and all that went into it.
+
+    Parameters
+    ----------
+    step
+        What was done.
+    inputs
+        JSON-ready values: content hashes, configuration, code version.
+
+    Examples
+    --------
+    >>> record_key("gate", {"a": 1, "b": 2}) == record_key("gate", {"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps([step, *inputs], sort_keys=True, separators=(",", ":"))
+    return f"{step}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def save_record(folder: Path, key: str, record: Record) -> None:
+    """Keep a record; the same record gives the same bytes."""
+    facts = np.frombuffer(json.dumps(record.facts, sort_keys=True).encode(), dtype=np.uint8)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, facts=facts, **{f"_{k}": a for k, a in record.arrays.items()})
+    write_atomically(_place(folder, key), stream.getvalue())
+
+
+def load_record(folder: Path, key: str) -> Record | None:
+    """Return a record, None where there is none or it is damaged (it is then made again)."""
+    try:
+        with np.load(_place(folder, key), allow_pickle=False) as archive:
+            facts = json.loads(archive["facts"].tobytes())
+            arrays = {name[1:]: archive[name] for name in archive.files if name[0] == "_"}
+    except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Record(facts, arrays)
+
+
+def _place(folder: Path, key: str) -> Path:
+    return folder / f"{key}.npz"
