@@ -1,0 +1,254 @@
+"""The patients of a synthetic trial: doses, donors, draws that took place, and outcomes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from immunerecon.simulate.conditions import Conditions
+from immunerecon.simulate.haplotypes import Pair, match
+
+FIRST_INFUSION = date(2009, 3, 2)
+LOT_CHANGE = date(2009, 9, 1)
+CYTOMETER_CHANGE = date(2009, 11, 16)
+NK_CELLS_PER_KG = (3e6, 1e7, 3e7)
+
+_ACCRUAL_DAYS = 45
+_STREAMS = {"patient": 0, "draw": 1, "tube": 2, "batch": 3}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the trial holds ready for its n-th patient.
+
+    Parameters
+    ----------
+    donor_course
+        ``lost``, ``transient``, ``persisting`` or ``never`` (see `biology`).
+    donor_peak_per_ul
+        Highest number of donor NK cells at the middle dose level.
+    marker
+        What `haplotypes.match` is asked for.
+    response
+        Best response, RECIST.
+    progression_day, death_day
+        Days of progression and death, if they happen.
+    dlt
+        Whether the patient has a dose-limiting toxicity.
+    """
+
+    donor_course: str
+    donor_peak_per_ul: float
+    marker: str
+    response: str
+    progression_day: int | None = None
+    death_day: int | None = None
+    dlt: bool = False
+
+
+PLANS = (
+    Plan("lost", 600, "+", "PR"),
+    Plan("lost", 250, "-", "SD", progression_day=168),
+    Plan("transient", 40, "+", "PD", progression_day=55, death_day=111),
+    Plan("lost", 150, "+", "SD"),
+    Plan("never", 0, "+", "PD", progression_day=41),
+    Plan("transient", 20, "none", "SD"),
+    Plan("persisting", 300, "+", "CR"),
+    Plan("lost", 400, "-", "SD", dlt=True),
+    Plan("transient", 60, "+", "PD", progression_day=60),
+    Plan("lost", 700, "+", "PR"),
+    Plan("transient", 10, "+", "SD"),
+    Plan("lost", 120, "-", "NE"),
+)
+_LEVELS = (1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient of the trial.
+
+    Parameters
+    ----------
+    number
+        1 for the first patient.
+    seed
+        Of the trial.
+    plan
+        What happens to the patient.
+    dose_level
+        1 to 3.
+    nk_cells_per_kg, cd3_cells_per_kg
+        Of the infused product.
+    infusion_date, age, sex, weight_kg
+        Age in years, sex ``M`` or ``F``.
+    pair
+        HLA of patient and donor.
+    days
+        Days of the draws that took place.
+    counting
+        Absolute counts of the lineage tubes: ``beads`` or ``volumetric``.
+    """
+
+    number: int
+    seed: int
+    plan: Plan
+    dose_level: int
+    nk_cells_per_kg: float
+    cd3_cells_per_kg: float
+    infusion_date: date
+    age: int
+    sex: str
+    weight_kg: int
+    pair: Pair
+    days: tuple[int, ...]
+    counting: str
+
+    @property
+    def id(self) -> str:
+        """Identifier in the tables, e.g. ``P01``."""
+        return f"P{self.number:02d}"
+
+    @property
+    def marker(self) -> str:
+        """Informative marker with sign, the first if there are several; empty without any."""
+        return next(iter(self.pair.informative), "")
+
+    @property
+    def last_day(self) -> int:
+        """Day of the last follow-up."""
+        return 760 if self.plan.death_day is None else self.plan.death_day
+
+    def date_of(self, day: int) -> date:
+        """Return the calendar date of a day since infusion."""
+        return self.infusion_date + timedelta(days=day)
+
+
+def chance(seed: int, stream: str, *place: int) -> np.random.Generator:
+    """Return the source of chance of one place in the trial, independent of all others.
+
+    Parameters
+    ----------
+    seed
+        Of the trial.
+    stream
+        ``patient``, ``draw``, ``tube`` or ``batch``.
+    *place
+        Numbers that tell the place, 0 or above.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The same for the same arguments.
+
+    Examples
+    --------
+    >>> bool(chance(0, "draw", 3, 14).random() == chance(0, "draw", 3, 14).random())
+    True
+    """
+    key = (_STREAMS[stream], *place)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def enrol(number: int, *, seed: int, conditions: Conditions) -> Patient:
+    """Return the n-th patient of a trial, who is the same however many others there are.
+
+    Parameters
+    ----------
+    number
+        1 for the first patient; after twelve the plans repeat.
+    seed
+        Of the trial.
+    conditions
+        Gives the schedule and the share of missed draws.
+
+    Returns
+    -------
+    Patient
+        With donor, dose, draws and outcomes.
+
+    Examples
+    --------
+    >>> patient = enrol(2, seed=0, conditions=Conditions())
+    >>> patient.id, patient.dose_level, patient.pair.informative[0][-1]
+    ('P02', 1, '-')
+    """
+    rng = chance(seed, "patient", number)
+    place = (number - 1) % len(PLANS)
+    plan, level = PLANS[place], _LEVELS[place]
+    pair = match(rng, plan.marker)
+    kept = rng.random(len(conditions.draw_days)) >= conditions.missed_draws
+    last = 10**6 if plan.death_day is None else plan.death_day
+    days = tuple(
+        day
+        for day, came in zip(conditions.draw_days, kept, strict=True)
+        if (came or day <= 0) and day < last
+    )
+    sex = "FM"[int(rng.integers(2))]
+    return Patient(
+        number=number,
+        seed=seed,
+        plan=plan,
+        dose_level=level,
+        nk_cells_per_kg=float(f"{NK_CELLS_PER_KG[level - 1] * rng.uniform(0.9, 1.1):.3g}"),
+        cd3_cells_per_kg=float(f"{10 ** rng.uniform(3.8, 4.9):.3g}"),
+        infusion_date=FIRST_INFUSION
+        + timedelta(days=_ACCRUAL_DAYS * (number - 1) + int(rng.integers(14))),
+        age=int(rng.integers(31, 74)),
+        sex=sex,
+        weight_kg=int(rng.normal(66 if sex == "M" else 56, 7)),
+        pair=pair,
+        days=days,
+        counting="beads" if number % 2 else "volumetric",
+    )
+
+
+def list_events(patient: Patient) -> Iterator[dict[str, object]]:
+    """Yield the rows of clinical_events.csv of one patient, by day.
+
+    Parameters
+    ----------
+    patient
+        Whose events.
+
+    Yields
+    ------
+    dict
+        Keys ``patient``, ``day``, ``event``, ``term``, ``grade``, ``value``.
+    """
+    plan = patient.plan
+    rng = chance(patient.seed, "patient", patient.number, 1)
+    events: list[tuple[int, str, str, int | str, str]] = [(0, "infusion", "", "", "")]
+    for term, day, grades in (
+        ("Fever", 1, (1, 2, 2, 3)),
+        ("Chills", 1, (1, 1, 2)),
+        ("Hypotension", 3, (1, 2, 2, 3)),
+        ("Lymphocyte count decreased", 3, (4,)),
+        ("Neutrophil count decreased", 7, (3, 4)),
+        ("Nausea", 2, (1, 2)),
+    ):
+        if rng.random() < 0.8 or grades == (4,):
+            grade = grades[int(rng.integers(len(grades)))]
+            events.append((day + int(rng.integers(3)), "adverse_event", term, grade, ""))
+    if plan.dlt:
+        events.append((9, "adverse_event", "Capillary leak syndrome", 4, ""))
+        events.append((9, "dlt", "Capillary leak syndrome", 4, ""))
+    if plan.response != "NE":
+        events.append((min(42, plan.progression_day or 42), "response", "", "", plan.response))
+    else:
+        events.append((42, "response", "scan not done", "", "NE"))
+    if plan.progression_day is not None:
+        events.append((plan.progression_day, "progression", "", "", ""))
+    if plan.death_day is not None:
+        events.append((plan.death_day, "death", "Melanoma", "", ""))
+    else:
+        events.append((patient.last_day, "last_follow_up", "", "", ""))
+    for day, event, term, grade, value in sorted(events, key=lambda row: row[0]):
+        yield {
+            "patient": patient.id,
+            "day": day,
+            "event": event,
+            "term": term,
+            "grade": grade,
+            "value": value,
+        }

@@ -1,0 +1,268 @@
+"""One stained tube: what is pipetted into it, and the events that come out, each with its label."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.simulate.biology import COURSES, DEBRIS_PER_UL, Blood
+from immunerecon.simulate.cells import POPULATIONS, Cells, Staining, Values, join, make_cells
+from immunerecon.simulate.instrument import Setup, detect, digitise
+
+STAINED_BLOOD_UL = 50.0
+KINDS = ("cell", "dead", "doublet", "debris", "bead")
+
+_LARGEST_ACQUIRED_UL = 40.0
+_EVENTS_PER_SECOND = 250.0
+_TIMESTEP = 0.01
+_FSC_THRESHOLD = 9e3
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """Contents of a tube before acquisition, per µL of the stained blood (or suspension).
+
+    Parameters
+    ----------
+    recipient, donor
+        Live cells/µL by population.
+    debris_per_ul, beads_per_ul
+        Other particles.
+    """
+
+    recipient: Mapping[str, float]
+    donor: Mapping[str, float]
+    debris_per_ul: float = DEBRIS_PER_UL
+    beads_per_ul: float = 0.0
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Events of a tube in the order of acquisition, with the truth about each.
+
+    Parameters
+    ----------
+    values : shape (n, n_channels)
+        Raw values: FSC-A, FSC-H, SSC-A, detectors, Time.
+    kind
+        Index into `KINDS`.
+    population
+        Index into `cells.POPULATIONS`, -1 for what is not a single cell.
+    donor
+        Whether a cell is the donor's.
+    disturbed
+        Whether the event was taken while a clog disturbed the signals.
+    volume_ul
+        Blood acquired, µL.
+    seconds
+        Duration.
+    """
+
+    values: NDArray[np.float32]
+    kind: NDArray[np.int8]
+    population: NDArray[np.int8]
+    donor: NDArray[np.bool_]
+    disturbed: NDArray[np.bool_]
+    volume_ul: float
+    seconds: float
+
+
+def whole_blood(blood: Blood, *, beads_per_ul: float = 0.0) -> Specimen:
+    """Return lysed whole blood, not washed.
+
+    Parameters
+    ----------
+    blood
+        The draw.
+    beads_per_ul
+        Counting beads per µL of blood.
+    """
+    return Specimen(blood.recipient, blood.donor, beads_per_ul=beads_per_ul)
+
+
+def healthy_pbmc(*, donor: bool) -> Specimen:
+    """Return mononuclear cells in usual proportions.
+
+    Parameters
+    ----------
+    donor
+        Whether they are the donor's (else the recipient's).
+    """
+    losses = {"Neutrophil": 0.02, "Eosinophil": 0.02}
+    cells = {
+        name: course.baseline_per_ul * losses.get(name, 1.0) for name, course in COURSES.items()
+    }
+    nothing = dict.fromkeys(COURSES, 0.0)
+    persons = (nothing, cells) if donor else (cells, nothing)
+    return Specimen(*persons, debris_per_ul=0.1 * DEBRIS_PER_UL)
+
+
+def nk_product(cd3_per_nk: float) -> Specimen:
+    """Return a CD3-depleted apheresis: NK cells, B cells, monocytes and few T cells.
+
+    Parameters
+    ----------
+    cd3_per_nk
+        T cells for each NK cell.
+    """
+    shares = {
+        "NK_dim": 0.35,
+        "NK_bright": 0.03,
+        "NK_CD56neg": 0.01,
+        "B": 0.20,
+        "Mono_classical": 0.30,
+        "Mono_CD16": 0.03,
+        "Neutrophil": 0.06,
+        "Basophil": 0.02,
+        "CD4": 0.38 * cd3_per_nk * 0.5,
+        "CD8": 0.38 * cd3_per_nk * 0.4,
+        "NKT_CD8": 0.38 * cd3_per_nk * 0.1,
+    }
+    cells = {name: 5000 * shares.get(name, 0.0) for name in COURSES}
+    return Specimen(dict.fromkeys(COURSES, 0.0), cells, debris_per_ul=200.0)
+
+
+def acquire(
+    rng: np.random.Generator, specimen: Specimen, *, staining: Staining, setup: Setup, events: int
+) -> Acquisition:
+    """Return the events of a tube.
+
+    Parameters
+    ----------
+    rng
+        Source of chance of this tube.
+    specimen
+        What is in it.
+    staining, setup
+        How it was stained and measured.
+    events
+        About how many events are acquired; fewer when the blood is used up before.
+
+    Returns
+    -------
+    Acquisition
+        Numbers of cells are Poisson distributed about concentration times acquired volume. Dead
+        cells and doublets come on top of the blood's live cells.
+    """
+    conditions = staining.conditions
+    live_per_ul = sum(specimen.recipient.values()) + sum(specimen.donor.values())
+    dead_per_live = conditions.dead / (1 - conditions.dead)
+    doublets_per_live = (1 + dead_per_live) * conditions.doublets / (1 - conditions.doublets)
+    rate = live_per_ul * (1 + dead_per_live + doublets_per_live)
+    rate += specimen.debris_per_ul + specimen.beads_per_ul
+    volume = min(events * rng.uniform(0.85, 1.15) / rate, _LARGEST_ACQUIRED_UL)
+    singles = _single_cells(rng, specimen, volume, dead_per_live, staining)
+    doublets = _doublets(rng, singles, int(rng.poisson(doublets_per_live * live_per_ul * volume)))
+    debris = _debris(rng, int(rng.poisson(specimen.debris_per_ul * volume)), staining)
+    beads = _beads(rng, int(rng.poisson(specimen.beads_per_ul * volume)), staining)
+    cells = join((singles, doublets, debris, beads))
+    kind = np.repeat(
+        np.array([0, 2, 3, 4], dtype=np.int8),
+        [len(singles), len(doublets), len(debris), len(beads)],
+    )
+    kind[cells.dead & (kind == 0)] = 1
+    order = rng.permutation(len(cells))
+    cells, kind = cells.take(order), kind[order]
+    seconds = len(cells) / _EVENTS_PER_SECOND
+    time, disturbed = _pass_time(rng, len(cells), seconds, clog=rng.random() < conditions.clogs)
+    values = detect(rng, cells, setup, beads=kind == KINDS.index("bead"))
+    values[disturbed] *= 0.6
+    return Acquisition(
+        values=digitise(np.column_stack((values, time / _TIMESTEP))),
+        kind=kind,
+        population=cells.population,
+        donor=cells.donor,
+        disturbed=disturbed,
+        volume_ul=volume,
+        seconds=seconds,
+    )
+
+
+def _single_cells(
+    rng: np.random.Generator,
+    specimen: Specimen,
+    volume: float,
+    dead_per_live: float,
+    staining: Staining,
+) -> Cells:
+    """Live and dead single cells of both persons."""
+    per_ul = np.array(
+        [[person[name] for name in POPULATIONS] for person in (specimen.recipient, specimen.donor)]
+    )
+    expected = np.stack((per_ul, per_ul * dead_per_live)) * volume
+    counts = rng.poisson(expected)
+    state, person, population = (index.ravel() for index in np.indices(counts.shape))
+    repeats = counts.ravel()
+    cells = make_cells(
+        rng,
+        np.repeat(population, repeats).astype(np.int8),
+        donor=np.repeat(person == 1, repeats),
+        dead=np.repeat(state == 1, repeats),
+        staining=staining,
+    )
+    day_to_day = 10 ** rng.normal(0, 0.015, len(staining.markers))
+    return replace(cells, stains=cells.stains * day_to_day)
+
+
+def _doublets(rng: np.random.Generator, singles: Cells, n: int) -> Cells:
+    """Two cells that pass the laser as one: areas add up, the height hardly."""
+    n = n if len(singles) else 0
+    first, second = (singles.take(rng.integers(0, max(len(singles), 1), n)) for _ in range(2))
+    return Cells(
+        population=np.full(n, -1, dtype=np.int8),
+        donor=first.donor & second.donor,
+        dead=first.dead | second.dead,
+        fsc_a=first.fsc_a + second.fsc_a,
+        fsc_h=np.maximum(first.fsc_h, second.fsc_h) * rng.uniform(1.0, 1.35, n),
+        ssc_a=first.ssc_a + second.ssc_a,
+        autofluorescence=first.autofluorescence + second.autofluorescence,
+        stains=first.stains + second.stains,
+    )
+
+
+def _particles(n: int, fsc: Values, ssc: Values, glow: Values, stains: Values) -> Cells:
+    """Events that are no cells."""
+    return Cells(
+        population=np.full(n, -1, dtype=np.int8),
+        donor=np.zeros(n, dtype=bool),
+        dead=np.zeros(n, dtype=bool),
+        fsc_a=fsc,
+        fsc_h=fsc * 0.84,
+        ssc_a=ssc,
+        autofluorescence=glow,
+        stains=stains,
+    )
+
+
+def _debris(rng: np.random.Generator, n: int, staining: Staining) -> Cells:
+    """Remains of red cells, platelets and fragments above the threshold of the trigger."""
+    fsc = (_FSC_THRESHOLD + rng.exponential(7e3, n)) * np.exp(0.05 * rng.standard_normal(n))
+    ssc = 10 ** rng.normal(3.75, 0.3, n)
+    stains = 10 ** rng.normal(1.2, 0.4, (n, len(staining.markers)))
+    return _particles(n, fsc, ssc, 10 ** rng.normal(-0.5, 0.25, n), stains)
+
+
+def _beads(rng: np.random.Generator, n: int, staining: Staining) -> Cells:
+    """Counting beads: small, granular, bright everywhere, all alike."""
+    fsc = 34e3 * np.exp(0.03 * rng.standard_normal(n))
+    ssc = 215e3 * np.exp(0.035 * rng.standard_normal(n))
+    glow = np.exp(0.04 * rng.standard_normal(n))
+    return _particles(n, fsc, ssc, glow, np.zeros((n, len(staining.markers))))
+
+
+def _pass_time(
+    rng: np.random.Generator, n: int, seconds: float, *, clog: bool
+) -> tuple[Values, NDArray[np.bool_]]:
+    """Ascending times of the events, and which of them a clog disturbed."""
+    place = np.sort(rng.random(n))
+    if not clog:
+        return place * seconds, np.zeros(n, dtype=bool)
+    start = rng.uniform(0.2, 0.6)
+    gap, recovery = rng.uniform(0.06, 0.12), rng.uniform(0.04, 0.08)
+    # Hardly any events pass during the gap: a twentieth of the usual rate.
+    rates = np.array([1.0, 0.05, 1.0, 1.0])
+    edges = np.array([0.0, start, start + gap, start + gap + recovery, 1.0])
+    share = np.concatenate(([0.0], np.cumsum(rates * np.diff(edges))))
+    time = np.interp(place, share / share[-1], edges)
+    return time * seconds, (time >= start) & (time < start + gap + recovery)
