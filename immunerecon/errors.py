@@ -8,6 +8,7 @@
     │   ├── FcsError          the file is not the FCS that it says it is
     │   ├── CompensationError the spillover matrix cannot be used on this tube
     │   └── MarkerError       a marker that the strategy needs is missing or ambiguous
+    ├── HlaError              an HLA typing that cannot be read, or contradicts the donor marker
     ├── StrategyError         a gating strategy (YAML) or gate that cannot be applied by anyone
     ├── EstimationError       a statistic that these data do not identify
     └── ResultsError          a results folder that is locked, foreign or damaged
@@ -116,6 +117,10 @@ class CompensationError(TubeError):
 
 class MarkerError(TubeError):
     """A marker that is needed is missing from the tube, or found twice."""
+
+
+class HlaError(ImmunereconError):
+    """An HLA typing or anti-HLA marker that cannot be read, or two that contradict each other."""
 
 
 class StrategyError(ImmunereconError):
