@@ -19,6 +19,8 @@ _STEP = _GRID[1] - _GRID[0]
 _POPULATION_WIDTH = 0.05  # standard deviation of a typical population on the display scale
 _TAIL_WIDTHS = 3.5  # a tail cut leaves some 0.02 % of a normal population on the wrong side
 _FEWEST = 20  # events below which a density says nothing
+_FEWEST_A_SIDE = 10  # events, and share of all, that make a side more than outliers
+_LEAST_SHARE = 0.001
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,10 @@ def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[in
     for i in lower:
         for j in upper:
             if i < j:
-                gap = min(root[i], root[j]) - root[i:j].min()
-                if gap > depth:
+                lowest = i + int(np.argmin(root[i:j]))
+                gap = min(root[i], root[j]) - root[lowest]
+                fewer = min(density[:lowest].sum(), density[lowest:].sum())
+                if gap > depth and fewer >= max(_FEWEST_A_SIDE, _LEAST_SHARE * density.sum()):
                     best, depth = (int(i), int(j)), gap
     return best
 
@@ -218,7 +222,8 @@ def _tail(evidence: Evidence) -> float | None:
     elif evidence.values.size >= 5:
         centre, spread = robust_spread(evidence.values)
         # Alone in the upper half of the display a peak is stained, in the lower it is not.
-        value = centre + math.copysign(_TAIL_WIDTHS, 0.5 - centre) * max(spread, _STEP)
+        stained = centre > 0.5 if evidence.tallest is None else evidence.tallest == "high"
+        value = centre + (-_TAIL_WIDTHS if stained else _TAIL_WIDTHS) * max(spread, _STEP)
     elif math.isfinite(low) and math.isfinite(high):
         return (low + high) / 2
     else:

@@ -13,6 +13,7 @@ Values = Mapping[str, NDArray[np.float32]]
 _FEWEST = 20  # events below which no shape is fitted
 _TOP = 1.1  # beyond the display's end, so that events at the ceiling stay inside
 _BEADS_AT_LEAST = 0.55  # display; beads fluoresce brightly in every detector, cells never do
+_SPOT_AGREEMENT = 0.5  # share of bright events in the box, below which there are no beads
 _SPOT_WIDTHS = 6.0  # beads vary by a few percent; doublets of beads lie beyond
 
 
@@ -81,8 +82,10 @@ def bead_gate(values: Values, pair: tuple[str, str]) -> tuple[RectangleGate, flo
         ranges[name] = Range(centre - half, centre + half)
     gate = RectangleGate(ranges)
     inside = gate.contains({name: values[name] for name in pair})
-    # Beads are a spot: what lies in the box and is not bright elsewhere shows how sure we are.
-    return gate, float(np.count_nonzero(inside & candidates) / max(np.count_nonzero(inside), 1))
+    # Beads are a spot: whatever else lies in the box, or bright outside it, speaks against them.
+    both = np.count_nonzero(inside & candidates)
+    agreement = both / np.count_nonzero(inside | candidates)
+    return (gate, float(agreement)) if agreement > _SPOT_AGREEMENT else None
 
 
 def _mode(values: NDArray[np.float32]) -> float:

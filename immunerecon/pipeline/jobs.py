@@ -1,0 +1,97 @@
+"""What a worker is told about one tube: plain values that travel to another process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from immunerecon.cytometry.compensation import Spillover, compensate, spillover_from_keyword
+from immunerecon.cytometry.fcs import read_fcs
+from immunerecon.cytometry.tube import Tube
+from immunerecon.enumeration.population_table import TubeVolume
+from immunerecon.errors import TubeError
+from immunerecon.gating.engine import Scale
+from immunerecon.gating.strategy import Strategy
+from immunerecon.study.panel import find_markers
+
+
+@dataclass(frozen=True)
+class Compensation:
+    """Which spillover serves a tube.
+
+    Parameters
+    ----------
+    keyword
+        Whether the file's own spillover is used where it has one.
+    otherwise
+        The spillover for all other tubes: from single stains or a CSV.
+    """
+
+    keyword: bool = True
+    otherwise: Spillover | None = None
+
+
+@dataclass(frozen=True)
+class TubeJob:
+    """One tube to work on.
+
+    Parameters
+    ----------
+    path, dataset
+        Where it is read from.
+    file
+        Its name in samples.csv.
+    strategy
+        How it is gated.
+    channels
+        Channel of a marker where the labels are missing or wrong.
+    compensation
+        Which spillover serves it.
+    volume
+        What is known of the blood behind it.
+    sha256
+        Of the file, once it is known.
+    scales
+        Display scale of each marker, once they are chosen.
+    """
+
+    path: Path
+    file: str
+    strategy: Strategy
+    dataset: int | None = None
+    channels: Mapping[str, str] = field(default_factory=dict)
+    compensation: Compensation = Compensation()
+    volume: TubeVolume = field(default_factory=TubeVolume)
+    sha256: str = ""
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+
+    def with_scales(self, scales: Mapping[str, Scale]) -> "TubeJob":
+        """Return the job with its display scales."""
+        return replace(self, scales=scales)
+
+
+def open_tube(job: TubeJob) -> Tube:
+    """Read a job's file.
+
+    Raises
+    ------
+    TubeError
+        When the file cannot be used, or is not the one that was surveyed.
+    """
+    tube = read_fcs(job.path, dataset=job.dataset)
+    if job.sha256 and tube.sha256 != job.sha256:
+        raise TubeError("the file changed while the study was being run", remedy="Run again")
+    return tube
+
+
+def markers_of(tube: Tube, job: TubeJob) -> dict[str, str]:
+    """Return the channel of each marker that the tube has."""
+    return find_markers([(c.name, c.label) for c in tube.channels], job.channels)
+
+
+def compensated(tube: Tube, compensation: Compensation) -> Tube:
+    """Return the tube with the spillover removed that its compensation names."""
+    spillover = spillover_from_keyword(tube) if compensation.keyword else None
+    spillover = spillover or compensation.otherwise
+    if spillover is not None:
+        return compensate(tube, spillover)
+    return tube.flagged("uncompensated: no spillover in the file and none given")

@@ -1,0 +1,77 @@
+"""The tables of a results folder: the same columns as CSV and Parquet."""
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from immunerecon.files import write_atomically
+
+# The contract's columns, in its order; further columns follow them.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "samples": (
+        *("file", "sha256", "patient", "day", "panel", "role", "status", "reason"),
+        *("n_events", "n_events_clean", "seconds"),
+    ),
+    "populations": (
+        *("file", "patient", "day", "panel", "population", "parent", "count", "parent_count"),
+        *("percent_of_parent", "percent_low", "percent_high"),
+        *("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high", "count_method", "flags"),
+    ),
+    "gates": (
+        *("file", "population", "dimension_x", "dimension_y", "kind", "parameters"),
+        *("source", "confidence"),
+    ),
+    "donor_cells": (
+        *("file", "patient", "day", "population", "marker", "total_events", "donor_events"),
+        *("donor_fraction", "fraction_low", "fraction_high", "lob", "lod", "loq", "call", "reason"),
+        *("donor_cells_per_ul", "donor_cells_per_ul_low", "donor_cells_per_ul_high"),
+    ),
+    "persistence": (
+        *("patient", "population", "measure", "c_max", "t_max", "auc_0_28", "half_life"),
+        *("t_last_detected", "t_first_undetected", "persistence_status"),
+    ),
+    "recovery": ("patient", "population", "threshold", "status", "time_low", "time_high"),
+    "cohort_recovery": (
+        *("group", "population", "threshold", "time", "cumulative_incidence", "low", "high"),
+        "at_risk",
+    ),
+}
+
+
+def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a table with the contract's columns first, present even when it is empty.
+
+    Parameters
+    ----------
+    name
+        One of `COLUMNS`.
+    rows
+        Its rows.
+    """
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    first = list(COLUMNS[name])
+    return frame.reindex(columns=first + [c for c in frame.columns if c not in first])
+
+
+def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    """Write a table as CSV and as Parquet."""
+    text = frame.map(_escaped).to_csv(index=False, lineterminator="\n")
+    write_atomically(folder / f"{name}.csv", text.encode())
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False)
+    write_atomically(folder / f"{name}.parquet", stream.getvalue())
+
+
+def _escaped(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{cell}"
+    return cell
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Return a table of a results folder, types as they were written."""
+    return pd.read_parquet(folder / f"{name}.parquet")

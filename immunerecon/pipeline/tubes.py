@@ -1,0 +1,151 @@
+"""The second look at a tube: clean, compensate, gate, count; everything later steps need of it."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from immunerecon.cytometry.quality import clean
+from immunerecon.enumeration.population_table import count_populations
+from immunerecon.gating.engine import gate_tube
+from immunerecon.gating.gated_tube import GatedTube, PlacedGate
+from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.pictures import GatePicture, picture_gates
+from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
+from immunerecon.pipeline.records import Record
+
+DONOR_PARENTS = ("NK", "T", "B")
+
+
+@dataclass(frozen=True)
+class Gated:
+    """A gated tube with what its cleaning found.
+
+    Parameters
+    ----------
+    tube
+        The populations.
+    n_events
+        Events in the file.
+    kept_time
+        Share (0-1) of the events that lie in steady stretches of the acquisition.
+    flags
+        What a person should look at.
+    """
+
+    tube: GatedTube
+    n_events: int
+    kept_time: float
+    flags: tuple[str, ...]
+
+
+def gate_file(job: TubeJob) -> Gated:
+    """Read, clean, compensate and gate one file.
+
+    Parameters
+    ----------
+    job
+        The tube with its scales.
+
+    Returns
+    -------
+    Gated
+
+    Raises
+    ------
+    TubeError
+        When the file cannot be used.
+    """
+    raw = open_tube(job)
+    cleaning = clean(raw)
+    tube = compensated(raw.select(cleaning.kept), job.compensation)
+    gated = gate_tube(tube, job.strategy, markers=markers_of(tube, job), scales=job.scales)
+    flags = (*tube.flags, *cleaning.flags, *gated.flags)
+    kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
+    return Gated(gated, raw.n_events, kept_time, flags)
+
+
+def gate_to_record(job: TubeJob) -> Record:
+    """Gate one file and keep what the tables, figures and donor step need."""
+    start = time.perf_counter()
+    gated = gate_file(job)
+    volume = replace(job.volume, kept_time=gated.kept_time)
+    counts = count_populations(gated.tube, volume)
+    pictures = picture_gates(gated.tube)
+    arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
+    arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
+    facts = {
+        "n_events": gated.n_events,
+        "n_events_clean": gated.tube.n_events,
+        "flags": list(gated.flags),
+        "populations": json.loads(counts.to_json(orient="records")),
+        "gates": [_gate_facts(placed) for placed in gated.tube.gates],
+        "pictures": [[p.population, p.x, p.y] for p in pictures],
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    return Record(facts, arrays)
+
+
+def _donor_values(gated: GatedTube, markers: tuple[str, ...]) -> dict[str, NDArray[np.float32]]:
+    """Return the display values of each anti-HLA marker on each population it is read on."""
+    return {
+        f"donor {population} {marker}": gated.values(population, marker)
+        for marker in markers
+        for population in DONOR_PARENTS
+        if marker in gated.columns and population in gated.members
+    }
+
+
+def _gate_facts(placed: PlacedGate) -> dict[str, Any]:
+    gate = placed.gate
+    x, y = (*gate.dimensions, "")[:2] if gate else ("", "")
+    return {
+        "population": placed.population,
+        "parent": placed.parent,
+        "dimension_x": x,
+        "dimension_y": y,
+        "kind": gate.kind if gate else "complement",
+        "parameters": gate.parameters() if gate else {"without": placed.without},
+        "source": placed.source,
+        "confidence": placed.confidence,
+    }
+
+
+def pictures_of(record: Record) -> tuple[GatePicture, ...]:
+    """Return the pictures of a tube's gates that its record keeps."""
+    gates = {facts["population"]: facts for facts in record.facts["gates"]}
+    counts = {row["population"]: row for row in record.facts["populations"]}
+    return tuple(
+        GatePicture(
+            population=name,
+            parent=gates[name]["parent"],
+            x=x,
+            y=y,
+            counts=record.arrays[f"picture {name}"],
+            gate=_gate(gates[name]),
+            count=counts[name]["count"],
+            parent_count=counts[name]["parent_count"],
+            source=gates[name]["source"],
+            confidence=gates[name]["confidence"],
+        )
+        for name, x, y in record.facts["pictures"]
+    )
+
+
+def _gate(facts: Mapping[str, Any]) -> Gate:
+    parameters = facts["parameters"]
+    if facts["kind"] == "polygon":
+        corners = tuple((x, y) for x, y in parameters["vertices"])
+        return PolygonGate((facts["dimension_x"], facts["dimension_y"]), corners)
+    return RectangleGate({name: Range(**bounds) for name, bounds in parameters.items()})
+
+
+def populations_frame(record: Record) -> pd.DataFrame:
+    """Return the rows of the `populations` table of one tube."""
+    frame = pd.DataFrame(record.facts["populations"])
+    return frame.astype({"count": "Int64", "parent_count": "Int64"})
