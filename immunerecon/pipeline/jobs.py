@@ -1,7 +1,7 @@
 """What a worker is told about one tube: plain values that travel to another process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from immunerecon.cytometry.compensation import Spillover, compensate, spillover_from_keyword
@@ -36,10 +36,10 @@ class TubeJob:
 
     Parameters
     ----------
+    index
+        Position of its row in samples.csv, from 0.
     path, dataset
         Where it is read from.
-    file
-        Its name in samples.csv.
     strategy
         How it is gated.
     channels
@@ -54,8 +54,8 @@ class TubeJob:
         Display scale of each marker, once they are chosen.
     """
 
+    index: int
     path: Path
-    file: str
     strategy: Strategy
     dataset: int | None = None
     channels: Mapping[str, str] = field(default_factory=dict)
@@ -63,10 +63,6 @@ class TubeJob:
     volume: TubeVolume = field(default_factory=TubeVolume)
     sha256: str = ""
     scales: Mapping[str, Scale] = field(default_factory=dict)
-
-    def with_scales(self, scales: Mapping[str, Scale]) -> "TubeJob":
-        """Return the job with its display scales."""
-        return replace(self, scales=scales)
 
 
 def open_tube(job: TubeJob) -> Tube:

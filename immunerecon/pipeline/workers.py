@@ -17,8 +17,8 @@ class Outcome:
 
     Parameters
     ----------
-    file
-        Its name in samples.csv.
+    index
+        Position of its row in samples.csv.
     record
         What was made, or None.
     error
@@ -27,7 +27,7 @@ class Outcome:
         Whether an earlier run had made it.
     """
 
-    file: str
+    index: int
     record: Record | None
     error: str = ""
     resumed: bool = False
@@ -60,7 +60,7 @@ def run_step(
         if record is None:
             todo.append((key, job))
         else:
-            yield Outcome(job.file, record, resumed=True)
+            yield Outcome(job.index, record, resumed=True)
     if workers == 1 or len(todo) < 2:
         yield from (_done(step, key, job, folder) for key, job in todo)
         return
@@ -78,8 +78,8 @@ def _done(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
         with threadpool_limits(1):
             record = step(job)
     except TubeError as error:
-        return Outcome(job.file, None, str(error))
+        return Outcome(job.index, None, str(error))
     except Exception as error:  # one tube's surprise must not cost the others their numbers
-        return Outcome(job.file, None, f"unexpected {type(error).__name__}: {error}")
+        return Outcome(job.index, None, f"unexpected {type(error).__name__}: {error}")
     save_record(folder, key, record)
-    return Outcome(job.file, record)
+    return Outcome(job.index, record)

@@ -1,0 +1,52 @@
+"""From the tables of draws to the tables over time."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import BaseModel
+
+from immunerecon.kinetics.cohort import cohort_recovery_table
+from immunerecon.kinetics.persistence import persistence_table
+from immunerecon.kinetics.recovery import recovery_table
+from immunerecon.pipeline.tables import table
+from immunerecon.study.folder import Study
+from immunerecon.study.manifest import ClinicalEvent, Patient
+
+
+def course_tables(
+    study: Study, populations: pd.DataFrame, donor_cells: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Return the tables `persistence`, `recovery` and `cohort_recovery`.
+
+    Parameters
+    ----------
+    study
+        For its clinical events, patients, thresholds and order of panels.
+    populations, donor_cells
+        The tables of draws.
+    """
+    events = frame_of(study.clinical_events, ClinicalEvent)
+    draws = in_panel_order(study, populations[populations["role"] == "draw"])
+    recovery = recovery_table(
+        draws,
+        events,
+        thresholds=study.settings.recovery_thresholds,
+        confirm=study.settings.confirm_recovery,
+    )
+    cohort = cohort_recovery_table(recovery, events, frame_of(study.patients, Patient))
+    return {
+        "persistence": table("persistence", persistence_table(donor_cells, events)),
+        "recovery": table("recovery", recovery),
+        "cohort_recovery": table("cohort_recovery", cohort),
+    }
+
+
+def in_panel_order(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows ordered by panel as study.yaml lists them; the first that has a number counts."""
+    order = {panel: place for place, panel in enumerate(study.settings.panels)}
+    return rows.sort_values("panel", key=lambda panels: panels.map(order), kind="stable")
+
+
+def frame_of(rows: Sequence[BaseModel], model: type[BaseModel]) -> pd.DataFrame:
+    """Return rows of a table as a DataFrame that has all columns even without rows."""
+    return pd.DataFrame([row.model_dump() for row in rows], columns=list(model.model_fields))

@@ -1,0 +1,128 @@
+"""A results folder as tables and pictures."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from immunerecon.cytometry.transforms import Linear, Logicle
+from immunerecon.errors import ResultsError
+from immunerecon.gating.engine import Scale
+from immunerecon.gating.pictures import GatePicture
+from immunerecon.pipeline.provenance import SCHEMA_VERSION, read_run
+from immunerecon.pipeline.records import Record, load_record
+from immunerecon.pipeline.tables import COLUMNS, read_table
+from immunerecon.pipeline.tubes import pictures_of
+
+RECORDS = "records"
+INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run found.
+
+    Parameters
+    ----------
+    folder
+        The results folder.
+    run
+        What run.json says.
+    samples, populations, gates, donor_cells, persistence, recovery, cohort_recovery : DataFrame
+        The tables, as the documentation of the results folder describes them.
+    resumed
+        Whether the last call found everything done.
+    """
+
+    folder: Path
+    run: Mapping[str, Any]
+    samples: pd.DataFrame
+    populations: pd.DataFrame
+    gates: pd.DataFrame
+    donor_cells: pd.DataFrame
+    persistence: pd.DataFrame
+    recovery: pd.DataFrame
+    cohort_recovery: pd.DataFrame
+    resumed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file could be used."""
+        return not (self.samples["status"] == "failed").any()
+
+    def pictures(self, file: str) -> tuple[GatePicture, ...]:
+        """Return the pictures of a file's gates, none for a file that was not gated."""
+        record = self._record(file)
+        return () if record is None else pictures_of(record)
+
+    def scales(self, file: str) -> dict[str, Scale]:
+        """Return the display scale of each dimension of a file."""
+        record = self._record(file)
+        return {} if record is None else scales_from(record.facts["scales"])
+
+    def _record(self, file: str) -> Record | None:
+        records = self.folder / RECORDS
+        try:
+            key = json.loads((records / INDEX).read_text("utf-8")).get(file)
+        except FileNotFoundError:
+            return None
+        return load_record(records, key) if key else None
+
+    def _repr_html_(self) -> str:
+        counts = self.samples["status"].value_counts()
+        told = ", ".join(f"{counts.get(s, 0)} {s}" for s in ("ok", "flagged", "failed"))
+        patients = self.samples["patient"].nunique()
+        look = self.samples.loc[self.samples["status"] != "ok", ["file", "status", "reason"]]
+        return (
+            f"<p><b>{escape(str(self.run.get('study', '')))}</b>: {len(self.samples)} files of "
+            f"{patients} patients, {told}</p>{look.to_html(index=False) if len(look) else ''}"
+        )
+
+
+def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, float]]:
+    """Return scales as JSON-ready parameters."""
+    return {marker: {"kind": type(s).__name__, **vars(s)} for marker, s in scales.items()}
+
+
+def scales_from(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Scale]:
+    """Return scales from their parameters."""
+    kinds = {"Linear": Linear, "Logicle": Logicle}
+    return {
+        marker: kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})
+        for marker, values in facts.items()
+    }
+
+
+def load_results(folder: Path | str) -> Results:
+    """Open a results folder.
+
+    Parameters
+    ----------
+    folder
+        Written by `run_study`.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ResultsError
+        When it is no results folder, was not finished, or has another schema version.
+    """
+    folder = Path(folder)
+    run = read_run(folder)
+    if run is None or "ended" not in run:
+        raise ResultsError(
+            f"{folder.name} holds no finished run: run the study again, what is done stays done"
+        )
+    if run["schema_version"] != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{folder.name} has schema version {run['schema_version']}, this program writes and "
+            f"reads {SCHEMA_VERSION}: run the study again into a new folder"
+        )
+    return Results(folder, run, **{name: read_table(folder, name) for name in COLUMNS})

@@ -1,0 +1,115 @@
+"""The steps that every tube goes through: survey, scales, gates."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from immunerecon.gating.engine import Scale
+from immunerecon.pipeline.jobs import TubeJob
+from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
+from immunerecon.pipeline.progress import track
+from immunerecon.pipeline.records import Record, record_key
+from immunerecon.pipeline.survey import choose_scales, instrument_key, survey_tube
+from immunerecon.pipeline.tubes import gate_to_record
+from immunerecon.pipeline.workers import Step, run_step
+from immunerecon.study.folder import Study
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What became of each row of samples.csv, by its position.
+
+    Parameters
+    ----------
+    surveys
+        The first look at each file that could be read.
+    gated
+        The gated tubes.
+    keys
+        The names of their records.
+    errors
+        Why the other files have no numbers.
+    """
+
+    surveys: Mapping[int, Record]
+    gated: Mapping[int, Record]
+    keys: Mapping[int, str]
+    errors: Mapping[int, str]
+
+
+def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stages:
+    """Survey and gate every tube of a study.
+
+    Parameters
+    ----------
+    study, plan
+        The study and its jobs.
+    records
+        Folder of the records; what is found there is not done again.
+    workers
+        Processes.
+    """
+    jobs = {index: replace(job, sha256=_sha256(job.path)) for index, job in plan.jobs.items()}
+    copies = _copies(study, jobs)
+    jobs = {index: job for index, job in jobs.items() if index not in copies}
+    surveys, unread, _ = _run("survey", survey_tube, jobs, records, workers)
+    to_gate = {
+        index: replace(jobs[index], scales=scales)
+        for index, scales in _scales(study, surveys).items()
+    }
+    gated, ungated, keys = _run("gate", gate_to_record, to_gate, records, workers)
+    return Stages(surveys, gated, keys, {**plan.refused, **copies, **unread, **ungated})
+
+
+def _run(
+    name: str, step: Step, jobs: Mapping[int, TubeJob], records: Path, workers: int
+) -> tuple[dict[int, Record], dict[int, str], dict[int, str]]:
+    """Run one step on all jobs; return records, errors and keys by position."""
+    keys = {i: record_key(name, code_version(), *job_inputs(job)) for i, job in jobs.items()}
+    outcomes = run_step(step, [(keys[i], job) for i, job in jobs.items()], records, workers=workers)
+    done: dict[int, Record] = {}
+    errors: dict[int, str] = {}
+    description = {"survey": "Reading", "gate": "Gating"}[name]
+    for outcome in track(outcomes, len(jobs), description):
+        if outcome.record is None:
+            errors[outcome.index] = outcome.error
+        else:
+            done[outcome.index] = outcome.record
+    # Completion order depends on the workers; everything after must not.
+    return dict(sorted(done.items())), dict(sorted(errors.items())), keys
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _copies(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, str]:
+    """Return the rows whose content stands under another row too, each naming the others."""
+    rows: dict[tuple[str, int | None], list[int]] = {}
+    for index, job in jobs.items():
+        rows.setdefault((job.sha256, job.dataset), []).append(index)
+    return {
+        index: "the same content as "
+        + ", ".join(study.samples[other].file for other in group if other != index)
+        + ": one of them is a copy under a wrong name"
+        for group in rows.values()
+        if len(group) > 1
+        for index in group
+    }
+
+
+def _scales(study: Study, surveys: Mapping[int, Record]) -> dict[int, dict[str, Scale]]:
+    """Return the display scales of each tube to be gated, shared by panel and instrument."""
+    groups: dict[object, list[int]] = {}
+    for index, survey in surveys.items():
+        if study.samples[index].role in GATED_ROLES:
+            key = (study.samples[index].panel, instrument_key(survey.facts))
+            groups.setdefault(key, []).append(index)
+    return {
+        index: scales
+        for members in groups.values()
+        for scales in [choose_scales([surveys[index] for index in members])]
+        for index in members
+    }
