@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from immunerecon.simulate.conditions import Conditions
+from immunerecon.simulate.phenotypes import LYMPHOCYTES
 from immunerecon.simulate.trial import Patient, chance
 
 
@@ -37,26 +39,28 @@ class Course:
 
 # Baselines: means of healthy Korean adults (PMC4275386) for T, CD4, CD8, B and NK, split
 # into parts in usual proportions; leukocytes as in an ordinary blood count.
-COURSES: Mapping[str, Course] = {
-    "CD4": Course(735, 1.9, -5, 4, 75),
-    "CD8": Course(385, 1.9, -5, 4, 24),
-    "DN": Course(45, 1.7, -5, 4, 30),
-    "NKT_CD8": Course(62, 1.7, -5, 4, 22),
-    "NKT_CD4": Course(18, 1.7, -5, 4, 50),
-    "NKT_DN": Course(9, 1.7, -5, 4, 30),
-    "B": Course(195, 2.2, -5, 9, 80),
-    "NK_bright": Course(16, 1.2, -5, 3, 7),
-    "NK_dim": Course(265, 1.8, -5, 4, 12),
-    "NK_CD56neg": Course(9, 1.6, -5, 4, 12),
-    "Mono_classical": Course(360, 1.3, -3, 6, 4),
-    "Mono_CD16": Course(38, 1.7, -3, 6, 6),
-    "Neutrophil": Course(3500, 1.2, -2, 9, 3),
-    "Eosinophil": Course(170, 1.0, -3, 5, 5),
-    "Basophil": Course(42, 1.0, -2, 7, 8),
-}
-LYMPHOCYTES = tuple(COURSES)[:10]
+COURSES: Mapping[str, Course] = MappingProxyType(
+    {
+        "CD4": Course(735, 1.9, -5, 4, 75),
+        "CD8": Course(385, 1.9, -5, 4, 24),
+        "DN": Course(45, 1.7, -5, 4, 30),
+        "NKT_CD8": Course(62, 1.7, -5, 4, 22),
+        "NKT_CD4": Course(18, 1.7, -5, 4, 50),
+        "NKT_DN": Course(9, 1.7, -5, 4, 30),
+        "B": Course(195, 2.2, -5, 9, 80),
+        "NK_bright": Course(16, 1.2, -5, 3, 7),
+        "NK_dim": Course(265, 1.8, -5, 4, 12),
+        "NK_CD56neg": Course(9, 1.6, -5, 4, 12),
+        "Mono_classical": Course(360, 1.3, -3, 6, 4),
+        "Mono_CD16": Course(38, 1.7, -3, 6, 6),
+        "Neutrophil": Course(3500, 1.2, -2, 9, 3),
+        "Eosinophil": Course(170, 1.0, -3, 5, 5),
+        "Basophil": Course(42, 1.0, -2, 7, 8),
+    }
+)
 DEBRIS_PER_UL = 450.0
-_FIRST_DAY_OF_NADIR, _LAST_DAY_OF_NADIR = 1, 10
+_NADIR_DAYS = range(1, 11)
+_PASSENGERS = {"NK_CD56neg": 0.03, "CD4": 0.010, "CD8": 0.016, "NKT_CD8": 0.003, "B": 0.004}
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,11 @@ class Blood:
 
     def total(self, populations: tuple[str, ...]) -> float:
         """Return cells/µL of some populations, of both persons."""
-        return sum(self.recipient[name] + self.donor[name] for name in populations)
+        return self.donor_total(populations) + sum(self.recipient[name] for name in populations)
+
+    def donor_total(self, populations: tuple[str, ...]) -> float:
+        """Return cells/µL of some populations, the donor's alone."""
+        return sum(self.donor[name] for name in populations)
 
 
 def donor_nk_per_ul(patient: Patient, day: float) -> float:
@@ -108,7 +116,7 @@ def donor_nk_per_ul(patient: Patient, day: float) -> float:
     plan = patient.plan
     if day <= 0 or plan.donor_course == "never":
         return 0.0
-    rng = chance(patient.seed, "patient", patient.number, 2)
+    rng = chance(patient.seed, "donor_course", patient.number)
     shift, spread = rng.uniform(-1.5, 1.5), rng.uniform(0.85, 1.2)
     by_dose = (0.6, 1.0, 1.4)[patient.dose_level - 1]
     peak = plan.donor_peak_per_ul * by_dose * spread
@@ -126,18 +134,16 @@ def donor_nk_per_ul(patient: Patient, day: float) -> float:
 
 
 def _own_per_ul(patient: Patient, day: float) -> dict[str, float]:
-    """The patient's own cells/µL of each population."""
-    rng = chance(patient.seed, "patient", patient.number, 3)
-    person = rng.normal(0, 0.10)
+    """Return the patient's own cells/µL of each population."""
+    rng = chance(patient.seed, "own_course", patient.number)
+    richness, frailty = rng.normal(0, 0.10), rng.uniform(0.93, 1.25)
     counts = {}
     for name, course in COURSES.items():
-        baseline = course.baseline_per_ul * 10 ** (person + rng.normal(0, 0.12))
-        depth = course.depth * rng.uniform(0.85, 1.15)
+        baseline = course.baseline_per_ul * 10 ** (richness + rng.normal(0, 0.12))
+        depth = course.depth * frailty * rng.uniform(0.9, 1.1)
         half_life = course.half_life * rng.uniform(0.7, 1.4)
         if day <= course.nadir_day:
-            way = (max(day, course.onset_day) - course.onset_day) / (
-                course.nadir_day - course.onset_day
-            )
+            way = max(day - course.onset_day, 0) / (course.nadir_day - course.onset_day)
             deficit = depth * (1 - np.cos(way * np.pi)) / 2
         else:
             deficit = depth * 0.5 ** ((day - course.nadir_day) / half_life)
@@ -146,18 +152,10 @@ def _own_per_ul(patient: Patient, day: float) -> dict[str, float]:
 
 
 def _donor_per_ul(patient: Patient, day: float, activation: float) -> dict[str, float]:
-    """The donor's cells/µL: NK cells, with few passenger T and B cells in their wake."""
+    """Return the donor's cells/µL: NK cells, with few passenger T and B cells in their wake."""
     nk = donor_nk_per_ul(patient, day)
     bright = 0.15 + 0.25 * min(activation, 1.0)
-    shares = {
-        "NK_bright": bright,
-        "NK_dim": 0.97 - bright,
-        "NK_CD56neg": 0.03,
-        "CD4": 0.010,
-        "CD8": 0.016,
-        "NKT_CD8": 0.003,
-        "B": 0.004,
-    }
+    shares = _PASSENGERS | {"NK_bright": bright, "NK_dim": 1 - bright}
     return {name: nk * shares.get(name, 0.0) for name in COURSES}
 
 
@@ -183,7 +181,7 @@ def il2_activation(day: float) -> float:
         return 0.0
     if day <= 12:
         return min(1.0, day / 2)
-    return 0.5 ** ((day - 12) / 4)
+    return float(0.5 ** ((day - 12) / 4))
 
 
 def draw_blood(patient: Patient, day: int, *, conditions: Conditions) -> Blood:
@@ -214,15 +212,13 @@ def draw_blood(patient: Patient, day: int, *, conditions: Conditions) -> Blood:
     rng = chance(patient.seed, "draw", patient.number, day + 1000)
     activation = il2_activation(day) * conditions.activation
     own, donor = _own_per_ul(patient, day), _donor_per_ul(patient, day, activation)
-    for name in COURSES:
-        own[name] *= float(np.exp(rng.normal(0, 0.1)))
-    position = rng.random()
-    if conditions.nadir_lymphocytes and _FIRST_DAY_OF_NADIR <= day <= _LAST_DAY_OF_NADIR:
+    own = {name: count * float(np.exp(rng.normal(0, 0.1))) for name, count in own.items()}
+    if conditions.nadir_lymphocytes and day in _NADIR_DAYS:
         low, high = np.log(conditions.nadir_lymphocytes)
-        share = np.exp(low + position * (high - low)) / 1e5
+        share = np.exp(rng.uniform(low, high)) / 1e5
         others = sum(count for name, count in own.items() if name not in LYMPHOCYTES)
-        lymphocytes = sum(own[name] + donor[name] for name in LYMPHOCYTES)
-        factor = share * (others + DEBRIS_PER_UL) / lymphocytes
+        present = sum(own[name] + donor[name] for name in LYMPHOCYTES)
+        factor = float(share * (others + DEBRIS_PER_UL) / present)
         for name in LYMPHOCYTES:
             own[name] *= factor
             donor[name] *= factor

@@ -8,83 +8,25 @@ from numpy.typing import NDArray
 
 from immunerecon.simulate.conditions import Conditions
 from immunerecon.simulate.haplotypes import ANTIBODIES
+from immunerecon.simulate.phenotypes import (
+    BACKGROUND,
+    HLA_BACKGROUND,
+    HLA_SPREAD,
+    PHENOTYPES,
+    SUBSETS,
+    VIABILITY_OF_DEAD,
+    VIABILITY_OF_LIVE,
+    code_of,
+)
 
 Values = NDArray[np.float64]
-Stain = tuple[float, float]
+Codes = NDArray[np.int8]
+Mask = NDArray[np.bool_]
 
-
-@dataclass(frozen=True)
-class Phenotype:
-    """Look of one population.
-
-    Parameters
-    ----------
-    fsc, ssc
-        Median scatter areas.
-    ssc_sd
-        Of log10 SSC.
-    autofluorescence
-        Relative to a lymphocyte.
-    hla
-        Log10 of the HLA class I staining per gene copy.
-    stains
-        Marker -> median and standard deviation of log10 intensity; background otherwise.
-    """
-
-    fsc: float
-    ssc: float
-    ssc_sd: float
-    autofluorescence: float
-    hla: float
-    stains: Mapping[str, Stain]
-
-
-def _lymphocyte(fsc: float, ssc: float, **stains: Stain) -> Phenotype:
-    """A small round cell with bright CD45."""
-    return Phenotype(fsc, ssc, 0.085, 1.0, 3.85, {"CD45": (4.55, 0.08), **stains})
-
-
-_CD3: Stain = (4.10, 0.11)
-_CD4: Stain = (4.20, 0.10)
-_CD8: Stain = (4.45, 0.14)
-_CD56_ON_T: Stain = (3.50, 0.22)
-
-PHENOTYPES: Mapping[str, Phenotype] = {
-    "CD4": _lymphocyte(68e3, 14.5e3, CD3=_CD3, CD4=_CD4),
-    "CD8": _lymphocyte(68e3, 15.5e3, CD3=_CD3, CD8=_CD8),
-    "DN": _lymphocyte(69e3, 15.5e3, CD3=(4.25, 0.14)),
-    "NKT_CD8": _lymphocyte(72e3, 17.5e3, CD3=_CD3, CD8=(4.25, 0.22), CD56=_CD56_ON_T),
-    "NKT_CD4": _lymphocyte(70e3, 16e3, CD3=_CD3, CD4=_CD4, CD56=_CD56_ON_T),
-    "NKT_DN": _lymphocyte(72e3, 17e3, CD3=(4.20, 0.14), CD56=_CD56_ON_T),
-    "B": _lymphocyte(66e3, 14.5e3, CD45=(4.42, 0.10), CD19=(4.05, 0.12)),
-    "NK_bright": _lymphocyte(78e3, 17.5e3, CD56=(4.35, 0.15), CD16=(2.10, 0.35)),
-    "NK_dim": _lymphocyte(74e3, 18.5e3, CD56=(3.55, 0.17), CD16=(4.05, 0.20)),
-    "NK_CD56neg": _lymphocyte(72e3, 18e3, CD16=(3.90, 0.25)),
-    "Mono_classical": Phenotype(
-        118e3, 44e3, 0.075, 2.4, 4.1, {"CD45": (4.30, 0.09), "CD4": (3.10, 0.14)}
-    ),
-    "Mono_CD16": Phenotype(
-        104e3,
-        36e3,
-        0.075,
-        2.2,
-        4.2,
-        {"CD45": (4.42, 0.09), "CD4": (2.95, 0.16), "CD16": (3.90, 0.22)},
-    ),
-    "Neutrophil": Phenotype(
-        122e3, 122e3, 0.085, 2.0, 3.5, {"CD45": (3.75, 0.10), "CD16": (4.50, 0.16)}
-    ),
-    "Eosinophil": Phenotype(112e3, 192e3, 0.07, 6.0, 3.5, {"CD45": (4.00, 0.09)}),
-    "Basophil": Phenotype(70e3, 22e3, 0.08, 1.3, 3.8, {"CD45": (3.80, 0.10)}),
-}
-POPULATIONS = tuple(PHENOTYPES)
-
-_BACKGROUND: Stain = (1.35, 0.28)
-_VIABILITY_LIVE: Stain = (2.10, 0.16)
-_VIABILITY_DEAD: Stain = (4.15, 0.22)
-_CD8_ON_NK: Stain = (3.35, 0.25)
-_CD8_SHARE_OF_NK = 0.35
-_SIZE_SHARE = 0.35  # of a stain's spread that goes with the cell's size
+_SIZE_SHARE = 0.35  # of a quantity's spread, common to all quantities of a cell
+_NKT = [code_of(name) for name in ("NKT_CD8", "NKT_CD4", "NKT_DN")]
+_NK_BRIGHT, _NK_DIM = code_of("NK_bright"), code_of("NK_dim")
+_ACTIVATION_SHIFT = {"CD56": 0.35, "CD16": -0.6}  # of log10 intensity, at activation 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +36,7 @@ class Cells:
     Parameters
     ----------
     population
-        Index into `POPULATIONS`; -1 for debris, beads and doublets.
+        Place in `phenotypes.POPULATIONS`; -1 for what is not a single cell.
     donor, dead
         Whether it is the donor's, and whether it is dead.
     fsc_a, fsc_h, ssc_a
@@ -105,9 +47,9 @@ class Cells:
         Intensity of each marker's fluorochrome.
     """
 
-    population: NDArray[np.int8]
-    donor: NDArray[np.bool_]
-    dead: NDArray[np.bool_]
+    population: Codes
+    donor: Mask
+    dead: Mask
     fsc_a: Values
     fsc_h: Values
     ssc_a: Values
@@ -129,37 +71,6 @@ def join(parts: Sequence[Cells]) -> Cells:
     )
 
 
-def residuals(rng: np.random.Generator, shape: tuple[int, int], tails: float) -> Values:
-    """Return standard deviates of cells, skewed and heavy-tailed as wanted.
-
-    Parameters
-    ----------
-    rng
-        Source of chance.
-    shape
-        Cells, features.
-    tails
-        0 for normal deviates; above, the right tail is longer, and whole cells stray further
-        (Student's t with 2/`tails` degrees of freedom, at least 3).
-
-    Returns
-    -------
-    ndarray
-        Mean near 0, spread near 1.
-
-    Examples
-    --------
-    >>> residuals(np.random.default_rng(0), (5, 2), 0.0).shape
-    (5, 2)
-    """
-    deviates = rng.standard_normal(shape)
-    if tails > 0:
-        deviates += tails * (rng.standard_exponential(shape) - 1)
-        freedom = max(3.0, 2 / tails)
-        deviates *= np.sqrt(freedom / rng.chisquare(freedom, (shape[0], 1)))
-    return deviates
-
-
 @dataclass(frozen=True)
 class Staining:
     """What decides how cells of one tube look, beside their population.
@@ -170,28 +81,26 @@ class Staining:
         In the order of the columns of `Cells.stains`.
     hla_doses
         Antibody -> gene copies that it sees on the recipient and on the donor.
+    conditions
+        Of the trial.
     activation
         Of NK cells by IL-2, 0 resting.
     cd3_lot
         Brightness of the CD3 lot, 1 usual.
-    conditions
-        Of the trial.
+    omitted
+        Markers of the panel that this tube was not stained for.
     """
 
     markers: tuple[str, ...]
     hla_doses: Mapping[str, tuple[float, float]]
-    activation: float
-    cd3_lot: float
     conditions: Conditions
+    activation: float = 0.0
+    cd3_lot: float = 1.0
+    omitted: frozenset[str] = frozenset()
 
 
 def make_cells(
-    rng: np.random.Generator,
-    population: NDArray[np.int8],
-    *,
-    donor: NDArray[np.bool_],
-    dead: NDArray[np.bool_],
-    staining: Staining,
+    rng: np.random.Generator, population: Codes, *, donor: Mask, dead: Mask, staining: Staining
 ) -> Cells:
     """Return stained single cells.
 
@@ -216,112 +125,126 @@ def make_cells(
 
     Examples
     --------
-    >>> staining = Staining(("CD3", "CD56"), {}, 0.0, 1.0, Conditions())
+    >>> staining = Staining(("CD3", "CD56"), {}, Conditions(tails=0))
     >>> no = np.zeros(100, dtype=bool)
-    >>> t = np.full(100, POPULATIONS.index("CD4"), dtype=np.int8)
+    >>> t = np.full(100, code_of("CD4"), dtype=np.int8)
     >>> cells = make_cells(np.random.default_rng(0), t, donor=no, dead=no, staining=staining)
     >>> bool((cells.stains[:, 0] > cells.stains[:, 1]).all())
     True
     """
     n, tails = len(population), staining.conditions.tails
-    size = residuals(rng, (n, 1), tails)[:, 0]
-    own = residuals(rng, (n, 4 + len(staining.markers)), tails)
-    mixed = _SIZE_SHARE * size[:, None] + np.sqrt(1 - _SIZE_SHARE**2) * own
-    looks = [PHENOTYPES[name] for name in POPULATIONS]
-    active = np.isin(population, [POPULATIONS.index(name) for name in ("NK_bright", "NK_dim")])
-    swelling = np.where(active, staining.activation, 0.0)
-    fsc = np.array([look.fsc for look in looks])[population] * (1 + 0.08 * swelling)
-    ssc = np.array([look.ssc for look in looks])[population] * (1 + 0.12 * swelling)
-    ssc_sd = np.array([look.ssc_sd for look in looks])[population]
-    glow = np.array([look.autofluorescence for look in looks])[population]
-    fsc_a = fsc * np.exp(0.085 * size) * np.where(dead, 0.6, 1.0)
+    deviates = _deviates(rng, (n, 5 + len(staining.markers)), tails)
+    size, own = deviates[:, :1], deviates[:, 1:]
+    mixed = _SIZE_SHARE * size + np.sqrt(1 - _SIZE_SHARE**2) * own
+    fsc, ssc, ssc_sd, glow = np.array(
+        [(p.fsc, p.ssc, p.ssc_sd, p.autofluorescence) for p in PHENOTYPES.values()]
+    )[population].T
+    nk = (population == _NK_BRIGHT) | (population == _NK_DIM)
+    swelling = np.where(nk, staining.activation, 0.0)
+    fsc_a = fsc * (1 + 0.08 * swelling) * np.exp(0.10 * size[:, 0]) * np.where(dead, 0.6, 1.0)
+    ssc_a = ssc * (1 + 0.12 * swelling) * 10 ** (ssc_sd * mixed[:, 1]) * np.where(dead, 0.8, 1.0)
     return Cells(
         population=population,
         donor=donor,
         dead=dead,
         fsc_a=fsc_a,
-        fsc_h=fsc_a * 0.84 * np.exp(0.022 * own[:, 0]),
-        ssc_a=ssc * 10 ** (ssc_sd * mixed[:, 1]) * np.where(dead, 0.8, 1.0),
+        fsc_h=fsc_a * 0.84 * np.exp(0.028 * own[:, 0]),
+        ssc_a=ssc_a,
         autofluorescence=glow * 10 ** (0.12 * mixed[:, 2]) * np.where(dead, 3.0, 1.0),
-        stains=_stain(rng, population, donor, dead, mixed[:, 4:], staining),
+        stains=_stain(rng, population, donor=donor, dead=dead, mixed=mixed[:, 4:], how=staining),
     )
+
+
+def _deviates(rng: np.random.Generator, shape: tuple[int, int], tails: float) -> Values:
+    """Return deviates near mean 0 and spread 1; `tails` lengthens the right tail and whole cells'.
+
+    Cells stray by Student's t with 2 / `tails` degrees of freedom, at least 3.
+    """
+    deviates = rng.standard_normal(shape)
+    if tails > 0:
+        deviates += tails * (rng.standard_exponential(shape) - 1)
+        freedom = max(3.0, 2 / tails)
+        deviates *= np.sqrt(freedom / rng.chisquare(freedom, (shape[0], 1)))
+    return deviates
 
 
 def _stain(
     rng: np.random.Generator,
-    population: NDArray[np.int8],
-    donor: NDArray[np.bool_],
-    dead: NDArray[np.bool_],
-    deviates: Values,
-    staining: Staining,
+    population: Codes,
+    *,
+    donor: Mask,
+    dead: Mask,
+    mixed: Values,
+    how: Staining,
 ) -> Values:
-    """Intensity of every marker on every cell."""
-    maturity = _maturity(rng, population, staining.conditions.continuum)
-    with_cd8 = rng.random(len(population)) < _CD8_SHARE_OF_NK
-    stains = np.empty_like(deviates)
-    for column, marker in enumerate(staining.markers):
+    """Return the intensity of every marker on every cell."""
+    maturity = _maturity(rng, population, how.conditions.continuum)
+    stains = np.zeros_like(mixed)
+    for column, marker in enumerate(how.markers):
+        if marker in how.omitted:
+            continue
         if marker == "Viability":
-            live, stained = (np.array(stain) for stain in (_VIABILITY_LIVE, _VIABILITY_DEAD))
-            median, spread = np.where(dead[:, None], stained, live).T
+            table = np.array((VIABILITY_OF_LIVE, VIABILITY_OF_DEAD))
+            median, spread = table[dead.astype(int)].T
         elif marker in ANTIBODIES:
-            median, spread = _hla(population, donor, staining.hla_doses.get(marker, (0.0, 0.0)))
+            median, spread = _hla_stain(population, donor, how.hla_doses[marker])
         else:
-            median, spread = _antigen(population, marker)
-            median = median + _shift(population, marker, maturity, staining)
-            if marker == "CD8":
-                on_nk = with_cd8 & (population == POPULATIONS.index("NK_dim"))
-                median = np.where(on_nk, _CD8_ON_NK[0], median)
-                spread = np.where(on_nk, _CD8_ON_NK[1], spread)
-        stains[:, column] = 10 ** (median + spread * deviates[:, column])
-        if marker != "Viability":
-            sticky = 10 ** (2.5 + 0.35 * deviates[:, column])
+            median, spread = _antigen_stain(rng, population, marker)
+            median += _shift(population, marker, maturity, how)
+        stains[:, column] = 10 ** (median + spread * mixed[:, column])
+        if marker != "Viability":  # dead cells have lost antigen, and hold on to any antibody
+            sticky = 10 ** (2.5 + 0.35 * mixed[:, column])
             stains[:, column] = np.where(dead, 0.45 * stains[:, column] + sticky, stains[:, column])
-    return stains
+    return _understain(rng, stains, share=0.1 * how.conditions.tails)
 
 
-def _antigen(population: NDArray[np.int8], marker: str) -> tuple[Values, Values]:
-    """Median and spread of log10 intensity of a marker on each cell."""
-    table = np.array([PHENOTYPES[name].stains.get(marker, _BACKGROUND) for name in POPULATIONS])
-    return table[population, 0], table[population, 1]
-
-
-def _hla(
-    population: NDArray[np.int8], donor: NDArray[np.bool_], doses: tuple[float, float]
+def _antigen_stain(
+    rng: np.random.Generator, population: Codes, marker: str
 ) -> tuple[Values, Values]:
-    """Median and spread of log10 anti-HLA intensity: every cell of a positive person stains."""
-    dose = np.where(donor, doses[1], doses[0])
-    bright = np.array([PHENOTYPES[name].hla for name in POPULATIONS])[population]
-    positive = bright + np.log10(np.where(dose > 0, dose, 1.0))
-    return (
-        np.where(dose > 0, positive, _BACKGROUND[0] + 0.45),
-        np.where(dose > 0, 0.13, _BACKGROUND[1]),
-    )
+    """Return median and spread of log10 intensity of an antigen on each cell."""
+    table = np.array([look.stains.get(marker, BACKGROUND) for look in PHENOTYPES.values()])
+    median, spread = table[population].T
+    for name, subset_marker, share, stain in SUBSETS:
+        if subset_marker == marker:
+            members = (population == code_of(name)) & (rng.random(len(population)) < share)
+            median[members], spread[members] = stain
+    return median, spread
 
 
-def _maturity(rng: np.random.Generator, population: NDArray[np.int8], continuum: float) -> Values:
-    """Way of an NK cell from CD56bright (0) to CD56dim (1), of T cells from CD56 to none."""
-    way = continuum * 0.5 * rng.random(len(population))
-    later = continuum * 0.5 * rng.beta(1, 2, len(population))
-    return np.where(population == POPULATIONS.index("NK_dim"), 1 - later, way)
+def _hla_stain(population: Codes, donor: Mask, doses: tuple[float, float]) -> tuple[Values, Values]:
+    """Return median and spread of log10 anti-HLA intensity; a positive person's cells all stain."""
+    dose = np.array(doses)[donor.astype(int)]
+    per_copy = np.array([look.hla for look in PHENOTYPES.values()])[population]
+    positive = per_copy + np.log10(np.where(dose > 0, dose, 1.0))
+    median = np.where(dose > 0, positive, HLA_BACKGROUND[0])
+    return median, np.where(dose > 0, HLA_SPREAD, HLA_BACKGROUND[1])
 
 
-def _shift(
-    population: NDArray[np.int8], marker: str, maturity: Values, staining: Staining
-) -> Values:
-    """Change of log10 intensity with maturity and activation."""
+def _maturity(rng: np.random.Generator, population: Codes, continuum: float) -> Values:
+    """Return each cell's way from CD56bright (0) to CD56dim (1), and T cells' loss of CD56."""
+    early = 0.5 * continuum * rng.random(len(population))
+    late = 1 - 0.5 * continuum * rng.beta(1, 2, len(population))
+    return np.where(population == _NK_DIM, late, early)
+
+
+def _shift(population: Codes, marker: str, maturity: Values, how: Staining) -> Values:
+    """Return the change of log10 intensity by lot, maturity and activation."""
     shift = np.zeros(len(population))
     if marker == "CD3":
-        shift[_antigen(population, "CD3")[0] > 3] = np.log10(staining.cd3_lot)
-    if marker not in {"CD56", "CD16"}:
-        return shift
-    index = {name: POPULATIONS.index(name) for name in POPULATIONS}
-    bright, dim = (PHENOTYPES[name].stains[marker][0] for name in ("NK_bright", "NK_dim"))
-    is_bright, is_dim = population == index["NK_bright"], population == index["NK_dim"]
-    shift[is_bright] = (maturity * (dim - bright))[is_bright]
-    shift[is_dim] = ((maturity - 1) * (dim - bright))[is_dim]
-    by_activation = 0.35 if marker == "CD56" else -0.6
-    shift[is_dim | (is_bright & (marker == "CD56"))] += by_activation * staining.activation
+        carries = [code_of(name) for name, look in PHENOTYPES.items() if "CD3" in look.stains]
+        shift[np.isin(population, carries)] = np.log10(how.cd3_lot)
+    if marker in _ACTIVATION_SHIFT:
+        bright, dim = population == _NK_BRIGHT, population == _NK_DIM
+        way = PHENOTYPES["NK_dim"].stains[marker][0] - PHENOTYPES["NK_bright"].stains[marker][0]
+        shift += way * np.where(bright, maturity, np.where(dim, maturity - 1, 0.0))
+        affected = bright | dim if marker == "CD56" else dim
+        shift += np.where(affected, _ACTIVATION_SHIFT[marker] * how.activation, 0.0)
     if marker == "CD56":
-        on_t = np.isin(population, [index[name] for name in ("NKT_CD8", "NKT_CD4", "NKT_DN")])
-        shift[on_t] -= 1.2 * maturity[on_t]
+        shift -= np.where(np.isin(population, _NKT), 1.2 * maturity, 0.0)
     return shift
+
+
+def _understain(rng: np.random.Generator, stains: Values, *, share: float) -> Values:
+    """Return the stains with each marker dimmed, up to 16-fold, on a share of the cells."""
+    dimmed = rng.random(stains.shape) < share
+    return np.where(dimmed, stains * 10 ** (-1.2 * rng.random(stains.shape)), stains)

@@ -187,7 +187,7 @@ def set_up(
     dyes = tuple(_DETECTORS)
     drift = np.exp(rng.uniform(-1, 1, len(dyes) + 2) * np.log1p(conditions.gain_drift))
     if number:
-        drift *= np.exp(chance(seed, "batch", number).normal(0, 0.35, len(drift)))
+        drift *= np.exp(chance(seed, "cytometer", number).normal(0, 0.35, len(drift)))
     columns = [dyes.index(dye) for dye in PANELS[panel].values()]
     gains = drift[columns]
     emitted = conditions.spillover * np.array(

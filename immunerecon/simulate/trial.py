@@ -15,7 +15,27 @@ CYTOMETER_CHANGE = date(2009, 11, 16)
 NK_CELLS_PER_KG = (3e6, 1e7, 3e7)
 
 _ACCRUAL_DAYS = 45
-_STREAMS = {"patient": 0, "draw": 1, "tube": 2, "batch": 3}
+_TOXICITIES: tuple[tuple[str, int, tuple[int, ...]], ...] = (  # term, first day, grades
+    ("Fever", 1, (1, 2, 2, 3)),
+    ("Chills", 1, (1, 1, 2)),
+    ("Nausea", 2, (1, 2)),
+    ("Hypotension", 3, (1, 2, 2, 3)),
+    ("Lymphocyte count decreased", 3, (4,)),
+    ("Neutrophil count decreased", 7, (3, 4)),
+)
+_STREAMS = (
+    "patient",
+    "events",
+    "donor_course",
+    "own_course",
+    "draw",
+    "analyser",
+    "chimerism",
+    "bead_lot",
+    "tube",
+    "batch",
+    "cytometer",
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,7 @@ def chance(seed: int, stream: str, *place: int) -> np.random.Generator:
     seed
         Of the trial.
     stream
-        ``patient``, ``draw``, ``tube`` or ``batch``.
+        What is left to chance: ``patient``, ``draw``, ``tube``, ``batch`` and so on.
     *place
         Numbers that tell the place, 0 or above.
 
@@ -146,7 +166,7 @@ def chance(seed: int, stream: str, *place: int) -> np.random.Generator:
     >>> bool(chance(0, "draw", 3, 14).random() == chance(0, "draw", 3, 14).random())
     True
     """
-    key = (_STREAMS[stream], *place)
+    key = (_STREAMS.index(stream), *place)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
@@ -217,38 +237,28 @@ def list_events(patient: Patient) -> Iterator[dict[str, object]]:
         Keys ``patient``, ``day``, ``event``, ``term``, ``grade``, ``value``.
     """
     plan = patient.plan
-    rng = chance(patient.seed, "patient", patient.number, 1)
-    events: list[tuple[int, str, str, int | str, str]] = [(0, "infusion", "", "", "")]
-    for term, day, grades in (
-        ("Fever", 1, (1, 2, 2, 3)),
-        ("Chills", 1, (1, 1, 2)),
-        ("Hypotension", 3, (1, 2, 2, 3)),
-        ("Lymphocyte count decreased", 3, (4,)),
-        ("Neutrophil count decreased", 7, (3, 4)),
-        ("Nausea", 2, (1, 2)),
-    ):
-        if rng.random() < 0.8 or grades == (4,):
-            grade = grades[int(rng.integers(len(grades)))]
-            events.append((day + int(rng.integers(3)), "adverse_event", term, grade, ""))
+    rng = chance(patient.seed, "events", patient.number)
+    events: list[tuple[int, str, str, int | None, str]] = [(0, "infusion", "", None, "")]
+    for term, first_day, grades in _TOXICITIES:
+        occurs, grade = rng.random() < 0.8, int(rng.choice(grades))
+        if occurs or min(grades) == 4:
+            day = first_day + int(rng.integers(3))
+            events.append((day, "adverse_event", term, grade, ""))
     if plan.dlt:
         events.append((9, "adverse_event", "Capillary leak syndrome", 4, ""))
         events.append((9, "dlt", "Capillary leak syndrome", 4, ""))
-    if plan.response != "NE":
-        events.append((min(42, plan.progression_day or 42), "response", "", "", plan.response))
-    else:
-        events.append((42, "response", "scan not done", "", "NE"))
+    scan_day = plan.progression_day if plan.response == "PD" else 42
+    events.append((scan_day or 42, "response", "", None, plan.response))
     if plan.progression_day is not None:
-        events.append((plan.progression_day, "progression", "", "", ""))
-    if plan.death_day is not None:
-        events.append((plan.death_day, "death", "Melanoma", "", ""))
-    else:
-        events.append((patient.last_day, "last_follow_up", "", "", ""))
-    for day, event, term, grade, value in sorted(events, key=lambda row: row[0]):
+        events.append((plan.progression_day, "progression", "", None, ""))
+    ending = "last_follow_up" if plan.death_day is None else "death"
+    events.append((patient.last_day, ending, "", None, ""))
+    for day, event, term, grade_or_none, value in sorted(events, key=lambda row: row[0]):
         yield {
             "patient": patient.id,
             "day": day,
             "event": event,
             "term": term,
-            "grade": grade,
+            "grade": "" if grade_or_none is None else grade_or_none,
             "value": value,
         }

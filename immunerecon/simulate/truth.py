@@ -5,9 +5,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from immunerecon.simulate.biology import LYMPHOCYTES, Blood
-from immunerecon.simulate.cells import POPULATIONS
+from immunerecon.simulate.biology import Blood, donor_nk_per_ul, draw_blood
+from immunerecon.simulate.conditions import Conditions
+from immunerecon.simulate.instrument import Setup
+from immunerecon.simulate.phenotypes import LYMPHOCYTES, POPULATIONS, code_of
+from immunerecon.simulate.trial import Patient
 from immunerecon.simulate.tubes import KINDS, Acquisition
+
+Row = dict[str, object]
 
 _T = ("CD4", "CD8", "DN", "NKT_CD8", "NKT_CD4", "NKT_DN")
 _NK = ("NK_bright", "NK_dim")
@@ -31,17 +36,19 @@ STANDARD: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 _WITH_DONOR = ("NK", "T", "B")
+_OPTIONAL = ("cells_per_ul", "donor_cells_per_ul", "donor_count", "donor_fraction")
+_EXPANDED_PER_UL = 100
 
 
-def tell_populations(acquisition: Acquisition, blood: Blood | None) -> Iterator[dict[str, object]]:
-    """Yield one row a standard population of one tube.
+def tell_populations(acquisition: Acquisition, blood: Blood | None) -> Iterator[Row]:
+    """Yield the truth about each standard population in one tube.
 
     Parameters
     ----------
     acquisition
         The tube's events.
     blood
-        The draw that it was stained from; None when no blood count applies.
+        The draw that it was stained from; None when it was not.
 
     Yields
     ------
@@ -49,34 +56,112 @@ def tell_populations(acquisition: Acquisition, blood: Blood | None) -> Iterator[
         ``population, parent, count, parent_count, count_undisturbed`` (live single cells in the
         file; the last without those during a clog), ``donor_count, donor_fraction`` (the donor's
         among NK, T and B in the file), ``cells_per_ul, donor_cells_per_ul`` (in the blood).
+        `Singlets` are single cells, live or dead, without debris and beads.
     """
-    cell, dead = (acquisition.kind == KINDS.index(kind) for kind in ("cell", "dead"))
-    bead = acquisition.kind == KINDS.index("bead")
-    members = {"Singlets": cell | dead, "Live": cell, "Beads": bead}
-    parents = {"Singlets": "", "Live": "Singlets", "Beads": ""}
-    for name, (parent, parts) in STANDARD.items():
-        codes = [POPULATIONS.index(part) for part in parts]
-        members[name], parents[name] = cell & np.isin(acquisition.population, codes), parent
+    kinds = {kind: acquisition.kind == number for number, kind in enumerate(KINDS)}
+    members = {"Singlets": kinds["cell"] | kinds["dead"], "Live": kinds["cell"]}
+    for name, (_, parts) in STANDARD.items():
+        members[name] = np.isin(acquisition.population, [code_of(part) for part in parts])
+        members[name] &= kinds["cell"]
+    members["Beads"] = kinds["bead"]
     counts = {name: int(member.sum()) for name, member in members.items()}
     for name, member in members.items():
-        row: dict[str, object] = {
+        parent, parts = STANDARD.get(name, ("Singlets" if name == "Live" else "", ()))
+        row: Row = {
             "population": name,
-            "parent": parents[name],
+            "parent": parent,
             "count": counts[name],
-            "parent_count": counts.get(parents[name], ""),
+            "parent_count": counts.get(parent, ""),
             "count_undisturbed": int((member & ~acquisition.disturbed).sum()),
-            "cells_per_ul": "",
-            "donor_cells_per_ul": "",
-            "donor_count": "",
-            "donor_fraction": "",
+            **dict.fromkeys(_OPTIONAL, ""),
         }
-        if blood is not None and name in STANDARD:
-            row["cells_per_ul"] = f"{blood.total(STANDARD[name][1]):.6g}"
-        if name in _WITH_DONOR:
+        if blood is not None and parts:
+            row["cells_per_ul"] = f"{blood.total(parts):.6g}"
+            row["donor_cells_per_ul"] = f"{blood.donor_total(parts):.6g}"
+        if name in _WITH_DONOR and counts[name]:
             donors = int((member & acquisition.donor).sum())
-            row["donor_count"] = donors
-            row["donor_fraction"] = f"{donors / counts[name]:.6g}" if counts[name] else ""
-            if blood is not None:
-                donor_per_ul = sum(blood.donor[part] for part in STANDARD[name][1])
-                row["donor_cells_per_ul"] = f"{donor_per_ul:.6g}"
+            row |= {"donor_count": donors, "donor_fraction": f"{donors / counts[name]:.6g}"}
         yield row
+
+
+def tell_tube(acquisition: Acquisition, setup: Setup) -> Row:
+    """Return what else is true of a tube.
+
+    Parameters
+    ----------
+    acquisition
+        The tube's events.
+    setup
+        Of the cytometer.
+
+    Returns
+    -------
+    dict
+        ``cytometer, batch, n_events``, the number of events of each kind, ``disturbed`` (events
+        during a clog), ``blood_acquired_ul``.
+    """
+    kinds = np.bincount(acquisition.kind, minlength=len(KINDS)).tolist()
+    return {
+        "cytometer": setup.cytometer,
+        "batch": setup.batch,
+        "n_events": len(acquisition.kind),
+        **dict(zip(KINDS, kinds, strict=True)),
+        "disturbed": int(acquisition.disturbed.sum()),
+        "blood_acquired_ul": f"{acquisition.volume_ul:.6g}",
+    }
+
+
+def tell_patient(patient: Patient) -> Row:
+    """Return what is true of one patient.
+
+    Parameters
+    ----------
+    patient
+        Whose truth.
+
+    Returns
+    -------
+    dict
+        ``patient``, ``informative`` (HLA markers), ``donor_course``, and of the donor NK cells:
+        ``c_max`` (cells/µL) and ``t_max`` (days) of the smooth course, and whether they
+        ``expanded`` to 100/µL at day 14 (Geller MA et al., Cytotherapy 2011;13:98-107).
+    """
+    days = np.arange(0, 60, 0.125)
+    counts = np.array([donor_nk_per_ul(patient, float(day)) for day in days])
+    return {
+        "patient": patient.id,
+        "informative": " ".join(patient.pair.informative),
+        "donor_course": patient.plan.donor_course,
+        "c_max": f"{counts.max():.6g}",
+        "t_max": f"{days[counts.argmax()]:g}" if counts.max() > 0 else "",
+        "expanded": "yes" if donor_nk_per_ul(patient, 14) >= _EXPANDED_PER_UL else "no",
+    }
+
+
+def tell_course(patient: Patient, conditions: Conditions) -> Iterator[Row]:
+    """Yield true concentrations at every scheduled draw in the patient's life, missed ones too.
+
+    Parameters
+    ----------
+    patient
+        Whose course.
+    conditions
+        Of the trial.
+
+    Yields
+    ------
+    dict
+        ``patient, day, population, cells_per_ul, donor_cells_per_ul``.
+    """
+    for day in conditions.draw_days:
+        if day >= patient.last_day:
+            continue
+        blood = draw_blood(patient, day, conditions=conditions)
+        for name, (_, parts) in STANDARD.items():
+            yield {
+                "patient": patient.id,
+                "day": day,
+                "population": name,
+                "cells_per_ul": f"{blood.total(parts):.6g}",
+                "donor_cells_per_ul": f"{blood.donor_total(parts):.6g}",
+            }

@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.simulate.biology import COURSES, DEBRIS_PER_UL, Blood
-from immunerecon.simulate.cells import POPULATIONS, Cells, Staining, Values, join, make_cells
+from immunerecon.simulate.cells import Cells, Codes, Mask, Staining, Values, join, make_cells
 from immunerecon.simulate.instrument import Setup, detect, digitise
+from immunerecon.simulate.phenotypes import POPULATIONS
 
-STAINED_BLOOD_UL = 50.0
+TIMESTEP = 0.01
 KINDS = ("cell", "dead", "doublet", "debris", "bead")
 
 _LARGEST_ACQUIRED_UL = 40.0
 _EVENTS_PER_SECOND = 250.0
-_TIMESTEP = 0.01
+_CLOGGED_SIGNAL = 0.6
 _FSC_THRESHOLD = 9e3
 
 
@@ -55,17 +56,14 @@ class Acquisition:
         Whether the event was taken while a clog disturbed the signals.
     volume_ul
         Blood acquired, µL.
-    seconds
-        Duration.
     """
 
     values: NDArray[np.float32]
-    kind: NDArray[np.int8]
-    population: NDArray[np.int8]
-    donor: NDArray[np.bool_]
-    disturbed: NDArray[np.bool_]
+    kind: Codes
+    population: Codes
+    donor: Mask
+    disturbed: Mask
     volume_ul: float
-    seconds: float
 
 
 def whole_blood(blood: Blood, *, beads_per_ul: float = 0.0) -> Specimen:
@@ -149,33 +147,30 @@ def acquire(
     live_per_ul = sum(specimen.recipient.values()) + sum(specimen.donor.values())
     dead_per_live = conditions.dead / (1 - conditions.dead)
     doublets_per_live = (1 + dead_per_live) * conditions.doublets / (1 - conditions.doublets)
-    rate = live_per_ul * (1 + dead_per_live + doublets_per_live)
-    rate += specimen.debris_per_ul + specimen.beads_per_ul
-    volume = min(events * rng.uniform(0.85, 1.15) / rate, _LARGEST_ACQUIRED_UL)
+    particles_per_ul = live_per_ul * (1 + dead_per_live + doublets_per_live)
+    particles_per_ul += specimen.debris_per_ul + specimen.beads_per_ul
+    volume = min(events * rng.uniform(0.85, 1.15) / particles_per_ul, _LARGEST_ACQUIRED_UL)
     singles = _single_cells(rng, specimen, volume, dead_per_live, staining)
-    doublets = _doublets(rng, singles, int(rng.poisson(doublets_per_live * live_per_ul * volume)))
-    debris = _debris(rng, int(rng.poisson(specimen.debris_per_ul * volume)), staining)
-    beads = _beads(rng, int(rng.poisson(specimen.beads_per_ul * volume)), staining)
-    cells = join((singles, doublets, debris, beads))
-    kind = np.repeat(
-        np.array([0, 2, 3, 4], dtype=np.int8),
-        [len(singles), len(doublets), len(debris), len(beads)],
+    parts = (
+        singles,
+        _doublets(rng, singles, rng.poisson(doublets_per_live * live_per_ul * volume)),
+        _debris(rng, rng.poisson(specimen.debris_per_ul * volume), staining),
+        _beads(rng, rng.poisson(specimen.beads_per_ul * volume), staining),
     )
-    kind[cells.dead & (kind == 0)] = 1
-    order = rng.permutation(len(cells))
-    cells, kind = cells.take(order), kind[order]
-    seconds = len(cells) / _EVENTS_PER_SECOND
-    time, disturbed = _pass_time(rng, len(cells), seconds, clog=rng.random() < conditions.clogs)
+    kind = np.repeat(np.array([0, 2, 3, 4], dtype=np.int8), [len(part) for part in parts])
+    kind[: len(singles)] = singles.dead
+    order = rng.permutation(len(kind))
+    cells, kind = join(parts).take(order), kind[order]
+    time, disturbed = _pass_time(rng, len(cells), clog=rng.random() < conditions.clogs)
     values = detect(rng, cells, setup, beads=kind == KINDS.index("bead"))
-    values[disturbed] *= 0.6
+    values[disturbed] *= _CLOGGED_SIGNAL
     return Acquisition(
-        values=digitise(np.column_stack((values, time / _TIMESTEP))),
+        values=digitise(np.column_stack((values, time / TIMESTEP))),
         kind=kind,
         population=cells.population,
         donor=cells.donor,
         disturbed=disturbed,
         volume_ul=volume,
-        seconds=seconds,
     )
 
 
@@ -186,27 +181,26 @@ def _single_cells(
     dead_per_live: float,
     staining: Staining,
 ) -> Cells:
-    """Live and dead single cells of both persons."""
+    """Return live and dead single cells of both persons."""
     per_ul = np.array(
         [[person[name] for name in POPULATIONS] for person in (specimen.recipient, specimen.donor)]
     )
     expected = np.stack((per_ul, per_ul * dead_per_live)) * volume
     counts = rng.poisson(expected)
     state, person, population = (index.ravel() for index in np.indices(counts.shape))
-    repeats = counts.ravel()
     cells = make_cells(
         rng,
-        np.repeat(population, repeats).astype(np.int8),
-        donor=np.repeat(person == 1, repeats),
-        dead=np.repeat(state == 1, repeats),
+        np.repeat(population, counts.ravel()).astype(np.int8),
+        donor=np.repeat(person == 1, counts.ravel()),
+        dead=np.repeat(state == 1, counts.ravel()),
         staining=staining,
     )
-    day_to_day = 10 ** rng.normal(0, 0.015, len(staining.markers))
-    return replace(cells, stains=cells.stains * day_to_day)
+    pipetting = 10 ** rng.normal(0, 0.02, len(staining.markers))
+    return replace(cells, stains=cells.stains * pipetting)
 
 
 def _doublets(rng: np.random.Generator, singles: Cells, n: int) -> Cells:
-    """Two cells that pass the laser as one: areas add up, the height hardly."""
+    """Return pairs of cells that pass the laser as one: areas add up, heights hardly."""
     n = n if len(singles) else 0
     first, second = (singles.take(rng.integers(0, max(len(singles), 1), n)) for _ in range(2))
     return Cells(
@@ -222,7 +216,7 @@ def _doublets(rng: np.random.Generator, singles: Cells, n: int) -> Cells:
 
 
 def _particles(n: int, fsc: Values, ssc: Values, glow: Values, stains: Values) -> Cells:
-    """Events that are no cells."""
+    """Return events that are no cells."""
     return Cells(
         population=np.full(n, -1, dtype=np.int8),
         donor=np.zeros(n, dtype=bool),
@@ -236,33 +230,33 @@ def _particles(n: int, fsc: Values, ssc: Values, glow: Values, stains: Values) -
 
 
 def _debris(rng: np.random.Generator, n: int, staining: Staining) -> Cells:
-    """Remains of red cells, platelets and fragments above the threshold of the trigger."""
+    """Return remains of red cells, platelets and fragments that pass the FSC threshold."""
     fsc = (_FSC_THRESHOLD + rng.exponential(7e3, n)) * np.exp(0.05 * rng.standard_normal(n))
     ssc = 10 ** rng.normal(3.75, 0.3, n)
     stains = 10 ** rng.normal(1.2, 0.4, (n, len(staining.markers)))
+    if "CD45" not in staining.omitted:  # pieces of leukocytes carry some
+        torn = rng.random(n) < 0.2
+        stains[torn, staining.markers.index("CD45")] = 10 ** rng.normal(2.6, 0.4, int(torn.sum()))
     return _particles(n, fsc, ssc, 10 ** rng.normal(-0.5, 0.25, n), stains)
 
 
 def _beads(rng: np.random.Generator, n: int, staining: Staining) -> Cells:
-    """Counting beads: small, granular, bright everywhere, all alike."""
+    """Return counting beads: small, granular, bright everywhere, all alike."""
     fsc = 34e3 * np.exp(0.03 * rng.standard_normal(n))
     ssc = 215e3 * np.exp(0.035 * rng.standard_normal(n))
     glow = np.exp(0.04 * rng.standard_normal(n))
     return _particles(n, fsc, ssc, glow, np.zeros((n, len(staining.markers))))
 
 
-def _pass_time(
-    rng: np.random.Generator, n: int, seconds: float, *, clog: bool
-) -> tuple[Values, NDArray[np.bool_]]:
-    """Ascending times of the events, and which of them a clog disturbed."""
-    place = np.sort(rng.random(n))
+def _pass_time(rng: np.random.Generator, n: int, *, clog: bool) -> tuple[Values, Mask]:
+    """Return ascending times of the events in seconds, and which of them a clog disturbed."""
+    place, seconds = np.sort(rng.random(n)), n / _EVENTS_PER_SECOND
     if not clog:
         return place * seconds, np.zeros(n, dtype=bool)
     start = rng.uniform(0.2, 0.6)
     gap, recovery = rng.uniform(0.06, 0.12), rng.uniform(0.04, 0.08)
-    # Hardly any events pass during the gap: a twentieth of the usual rate.
-    rates = np.array([1.0, 0.05, 1.0, 1.0])
     edges = np.array([0.0, start, start + gap, start + gap + recovery, 1.0])
+    rates = np.array([1.0, 0.05, 1.0, 1.0])  # hardly any events pass during the gap
     share = np.concatenate(([0.0], np.cumsum(rates * np.diff(edges))))
     time = np.interp(place, share / share[-1], edges)
     return time * seconds, (time >= start) & (time < start + gap + recovery)
