@@ -1,5 +1,6 @@
 """One tube: the events of one data set of one FCS file, as values that never change."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from immunerecon.errors import MarkerError
 
 Events = NDArray[np.float32]
+
+# Set by the reader and by the quality control, once for a tube.
+TIME_BACKWARDS = "time runs backwards"
+
+_SCATTER = re.compile(r"(FSC?|SSC?)(?![A-Z])|(FORWARD|SIDE) SCATTER", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,13 @@ class Channel:
 
     @property
     def is_scatter(self) -> bool:
-        """Whether this is light scatter (FSC, SSC, FS, SS)."""
-        return self.name.upper().replace("_", "-").startswith(("FSC", "SSC", "FS ", "SS ", "FS-", "SS-")) or (
-            self.name.upper() in {"FS", "SS"}
-        )
+        """Whether this is light scatter (``FSC-A``, ``SSC-B-H``, ``FS Lin``, ``Side Scatter``)."""
+        return _SCATTER.match(self.name) is not None
 
     @property
     def is_time(self) -> bool:
-        """Whether this is the acquisition time."""
-        return self.name.upper().split(" ")[0].rstrip(":") in {"TIME", "HDR-T"}
+        """Whether this is the acquisition time (``Time``, Miltenyi ``HDR-T``)."""
+        return self.name.upper() in {"TIME", "HDR-T"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,9 @@ class Tube:
             f"<tr><td>{escape(c.name)}</td><td>{escape(c.label)}</td><td>{c.maximum:g}</td></tr>"
             for c in self.channels
         )
-        state = f"compensated ({escape(self.compensation)})" if self.compensation else "uncompensated"
+        state = (
+            f"compensated ({escape(self.compensation)})" if self.compensation else "uncompensated"
+        )
         return (
             f"<p>Tube of {self.n_events:,} events, {state}</p>"
             f"<table><tr><th>channel</th><th>label</th><th>maximum</th></tr>{rows}</table>"
