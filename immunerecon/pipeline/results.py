@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.errors import ResultsError
 from immunerecon.gating.engine import Scale
 from immunerecon.gating.pictures import GatePicture
 from immunerecon.pipeline.provenance import SCHEMA_VERSION, read_run
 from immunerecon.pipeline.records import Record, load_record
+from immunerecon.pipeline.scales import scales_from
 from immunerecon.pipeline.tables import COLUMNS, read_table
 from immunerecon.pipeline.tubes import pictures_of
 
@@ -81,20 +81,6 @@ class Results:
             f"<p><b>{escape(str(self.run.get('study', '')))}</b>: {len(self.samples)} files of "
             f"{patients} patients, {told}</p>{look.to_html(index=False) if len(look) else ''}"
         )
-
-
-def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, float]]:
-    """Return scales as JSON-ready parameters."""
-    return {marker: {"kind": type(s).__name__, **vars(s)} for marker, s in scales.items()}
-
-
-def scales_from(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Scale]:
-    """Return scales from their parameters."""
-    kinds = {"Linear": Linear, "Logicle": Logicle}
-    return {
-        marker: kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})
-        for marker, values in facts.items()
-    }
 
 
 def load_results(folder: Path | str) -> Results:

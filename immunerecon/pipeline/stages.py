@@ -1,7 +1,7 @@
 """The steps that every tube goes through: survey, scales, gates."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, record_key
-from immunerecon.pipeline.survey import choose_scales, instrument_key, survey_tube
+from immunerecon.pipeline.scales import choose_scales, instrument_key
+from immunerecon.pipeline.survey import survey_tube
 from immunerecon.pipeline.tubes import gate_to_record
 from immunerecon.pipeline.workers import Step, run_step
 from immunerecon.study.folder import Study

@@ -18,6 +18,7 @@ from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture, picture_gates
 from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
 from immunerecon.pipeline.records import Record
+from immunerecon.pipeline.scales import scale_facts
 
 DONOR_PARENTS = ("NK", "T", "B")
 
@@ -85,6 +86,7 @@ def gate_to_record(job: TubeJob) -> Record:
         "flags": list(gated.flags),
         "populations": json.loads(counts.to_json(orient="records")),
         "gates": [_gate_facts(placed) for placed in gated.tube.gates],
+        "scales": scale_facts(job.scales),
         "pictures": [[p.population, p.x, p.y] for p in pictures],
         "seconds": round(time.perf_counter() - start, 3),
     }

@@ -1,0 +1,222 @@
+"""Donor cells of every draw: each patient's controls, the study's blanks, one estimate a tube."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from immunerecon.enumeration.donor import DonorEstimate, estimate_donor_fraction
+from immunerecon.enumeration.products import product_interval
+from immunerecon.pipeline.course import in_panel_order
+from immunerecon.pipeline.stages import Stages
+from immunerecon.pipeline.tables import table
+from immunerecon.pipeline.tubes import DONOR_PARENTS
+from immunerecon.study.alleles import Typing
+from immunerecon.study.antibodies import antigen_presence
+from immunerecon.study.folder import Study
+from immunerecon.study.hla import InformativeMarker, MarkerChoice, informative_markers
+from immunerecon.study.manifest import Patient
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What an estimate is held against.
+
+    Parameters
+    ----------
+    recipient, donor
+        Display values of the marker on one population, a tube each.
+    blanks
+        The same of other recipients who share the recipient's side of the marker.
+    """
+
+    recipient: tuple[Floats, ...]
+    donor: tuple[Floats, ...]
+    blanks: tuple[Floats, ...]
+
+
+def donor_table(study: Study, stages: Stages, populations: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a draw and population (NK, T, B) of each tube with anti-HLA markers.
+
+    Parameters
+    ----------
+    study, stages
+        The study and its gated tubes.
+    populations
+        For the cells per µL that donor fractions are multiplied with.
+    """
+    rows = [
+        row
+        for patient in study.patients
+        for panel in study.settings.panels
+        for row in _patient_rows(study, stages, patient, panel)
+    ]
+    return table("donor_cells", _with_cells(study, pd.DataFrame(rows), populations))
+
+
+def _patient_rows(
+    study: Study, stages: Stages, patient: Patient, panel: str
+) -> list[dict[str, Any]]:
+    """Return the rows of one patient's draws from the infusion on."""
+    draws = [
+        index
+        for index in stages.gated
+        if (sample := study.samples[index]).role == "draw"
+        and (sample.patient, sample.panel) == (patient.patient, panel)
+        and sample.day is not None
+        and sample.day >= 0
+    ]
+    markers = sorted({m for index in draws for m in _anti_hla(stages, index)})
+    if not markers:
+        return []
+    choice = informative_markers(
+        patient.recipient_hla or Typing(),
+        patient.donor_hla or Typing(),
+        markers,
+        donor_marker=patient.donor_marker,
+    )
+    return [
+        {
+            "file": study.samples[index].file,
+            "patient": patient.patient,
+            "day": study.samples[index].day,
+            "population": population,
+            "panel": panel,
+            **_estimated(study, stages, index, population, choice),
+        }
+        for index in draws
+        for population in DONOR_PARENTS
+    ]
+
+
+def _anti_hla(stages: Stages, index: int) -> set[str]:
+    """Return the anti-HLA markers that a gated tube has values of."""
+    names = (name.split(" ", 2) for name in stages.gated[index].arrays)
+    return {parts[2] for parts in names if parts[0] == "donor"}
+
+
+def _estimated(
+    study: Study, stages: Stages, index: int, population: str, choice: MarkerChoice
+) -> dict[str, Any]:
+    """Return the estimate of one draw and population, or why there is none."""
+    readable = [
+        marker
+        for marker in choice.informative
+        if _values(stages, index, population, marker.marker) is not None
+    ]
+    if not readable:
+        reason = choice.why_rejected if not choice.informative else f"{population} was not gated"
+        return {"marker": "", "call": "not_evaluable", "reason": reason}
+    estimates = [
+        (marker, _estimate(study, stages, index, population, marker)) for marker in readable
+    ]
+    # Of several informative markers the one that tells the controls apart best is used.
+    marker, best = max(estimates, key=lambda pair: np.nan_to_num(pair[1].youden, nan=-1.0))
+    return {"marker": marker.marker + ("+" if marker.donor_positive else "-"), **_told(best)}
+
+
+def _estimate(
+    study: Study, stages: Stages, index: int, population: str, marker: InformativeMarker
+) -> DonorEstimate:
+    values = _values(stages, index, population, marker.marker)
+    assert values is not None  # the caller's filter
+    controls = _controls(study, stages, index, population, marker)
+    return estimate_donor_fraction(
+        values,
+        recipient=controls.recipient,
+        donor=controls.donor,
+        blanks=controls.blanks,
+        donor_positive=marker.donor_positive,
+    )
+
+
+def _values(stages: Stages, index: int, population: str, marker: str) -> Floats | None:
+    return stages.gated[index].arrays.get(f"donor {population} {marker}")
+
+
+def _controls(
+    study: Study, stages: Stages, index: int, population: str, marker: InformativeMarker
+) -> Controls:
+    """Gather the control tubes of a draw's panel."""
+    draw = study.samples[index]
+    found: dict[str, list[Floats]] = {"recipient": [], "donor": [], "blank": []}
+    alike = _alike(study, marker)
+    for other in stages.gated:
+        sample = study.samples[other]
+        values = _values(stages, other, population, marker.marker)
+        if values is None or sample.panel != draw.panel:
+            continue
+        if sample.role == "donor_control" and sample.patient == draw.patient:
+            found["donor"].append(values)
+        elif other in _recipient_controls(study, sample.patient, draw.panel):
+            if sample.patient == draw.patient:
+                found["recipient"].append(values)
+            elif alike.get(sample.patient or "", False):
+                found["blank"].append(values)
+    return Controls(*(tuple(found[key]) for key in ("recipient", "donor", "blank")))
+
+
+def _recipient_controls(study: Study, patient: str | None, panel: str) -> set[int]:
+    """Return a patient's control tubes, in their absence the draws before the infusion."""
+    own = {
+        index: sample
+        for index, sample in enumerate(study.samples)
+        if sample.patient == patient and sample.panel == panel
+    }
+    controls = {index for index, sample in own.items() if sample.role == "recipient_control"}
+    return controls or {
+        index
+        for index, sample in own.items()
+        if sample.role == "draw" and sample.day is not None and sample.day < 0
+    }
+
+
+def _alike(study: Study, marker: InformativeMarker) -> Mapping[str, bool]:
+    """Return which recipients stand on the same side of a marker as this one."""
+    recipient_carries = not marker.donor_positive
+    return {
+        patient.patient: antigen_presence(marker.marker, patient.recipient_hla).present
+        is recipient_carries
+        for patient in study.patients
+        if patient.recipient_hla is not None
+    }
+
+
+def _told(estimate: DonorEstimate) -> dict[str, Any]:
+    return {
+        "total_events": estimate.total_events,
+        "donor_events": estimate.donor_events,
+        "donor_fraction": estimate.donor_fraction,
+        "raw_fraction": estimate.raw_fraction,
+        "fraction_low": estimate.fraction_low,
+        "fraction_high": estimate.fraction_high,
+        "lob": estimate.lob,
+        "lod": estimate.lod,
+        "loq": estimate.loq,
+        "call": estimate.call,
+        "reason": estimate.reason,
+        "sensitivity": estimate.sensitivity,
+        "specificity": estimate.specificity,
+        "method": estimate.method,
+    }
+
+
+def _with_cells(study: Study, rows: pd.DataFrame, populations: pd.DataFrame) -> pd.DataFrame:
+    """Add donor cells per µL: the fraction times the population's count on that day."""
+    if rows.empty:
+        return rows
+    counts = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
+    place = ["patient", "day", "population"]
+    draws = populations[(populations["role"] == "draw") & populations["cells_per_ul"].notna()]
+    of_record = in_panel_order(study, draws).drop_duplicates(place)
+    joined = rows.merge(of_record[[*place, *counts, "count_method"]], on=place, how="left")
+    fraction = tuple(joined[c] for c in ("donor_fraction", "fraction_low", "fraction_high"))
+    cells = tuple(joined[c] for c in counts)
+    names = ("donor_cells_per_ul", "donor_cells_per_ul_low", "donor_cells_per_ul_high")
+    donors = dict(zip(names, product_interval(fraction, cells), strict=True))
+    return joined.drop(columns=counts).assign(**donors)
