@@ -1,1 +1,17 @@
 """Study folder to validated tables: manifest, panels, HLA."""
+
+from immunerecon.study.alleles import Typing, parse_typing
+from immunerecon.study.folder import Study, read_study
+from immunerecon.study.hla import MarkerChoice, informative_markers
+from immunerecon.study.kir import kir_ligands, kir_mismatch
+
+__all__ = [
+    "MarkerChoice",
+    "Study",
+    "Typing",
+    "informative_markers",
+    "kir_ligands",
+    "kir_mismatch",
+    "parse_typing",
+    "read_study",
+]
