@@ -1,0 +1,58 @@
+"""Records are found by their inputs, whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from immunerecon.files import write_atomically
+from immunerecon.pipeline.records import Record, load_record, record_key, save_record
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    save_record(tmp_path, "gate-1", Record({"n": 3, "flags": ["µ"]}, {"donor NK HLA-A2": values}))
+    found = load_record(tmp_path, "gate-1")
+    assert found is not None
+    assert found.facts == {"n": 3, "flags": ["µ"]}
+    np.testing.assert_array_equal(found.arrays["donor NK HLA-A2"], values)
+
+
+def test_the_same_record_has_the_same_bytes(tmp_path: Path) -> None:
+    for key in ("a", "b"):
+        save_record(tmp_path, key, Record({"z": 1, "a": 2}, {"x": np.ones(3)}))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    save_record(tmp_path, "a", Record({"n": 1}, {"x": np.arange(1000)}))
+    whole = (tmp_path / "a.npz").read_bytes()
+    for cut in (0, 10, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "a.npz").write_bytes(whole[:cut])
+        assert load_record(tmp_path, "a") is None
+    assert load_record(tmp_path, "never made") is None
+
+
+def test_every_input_changes_the_key() -> None:
+    keys = {
+        record_key("gate", "sha", {"w": 0.5}),
+        record_key("gate", "sha", {"w": 0.6}),
+        record_key("gate", "shb", {"w": 0.5}),
+        record_key("survey", "sha", {"w": 0.5}),
+    }
+    assert len(keys) == 4
+
+
+def test_a_failed_write_leaves_what_stood_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_atomically(tmp_path / "table.csv", b"old")
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
