@@ -27,7 +27,9 @@ def test_bead_interval_covers_simulated_truth() -> None:
     true_per_ul, blood_ul, share = 200.0, 50.0, 0.02
     covered = 0
     for cells, beads in zip(
-        rng.poisson(true_per_ul * blood_ul * share, 2000), rng.poisson(50_000 * share, 2000)
+        rng.poisson(true_per_ul * blood_ul * share, 2000),
+        rng.poisson(50_000 * share, 2000),
+        strict=True,
     ):
         found = BeadPlatform(50_000, blood_ul, int(beads)).concentration(int(cells))
         covered += found.low <= true_per_ul <= found.high

@@ -37,7 +37,7 @@ class TubeVolume:
     beads_added: float = math.nan
     blood_volume_ul: float = math.nan
     acquired_volume_ul: float = math.nan
-    dilution: float = 1.0
+    dilution: float = math.nan
     alc: float = math.nan
     wbc: float = math.nan
     kept_time: float = 1.0

@@ -89,7 +89,7 @@ def _volume(study: Study, sample: Sample) -> TubeVolume:
         beads_added=_number(sample.beads_added),
         blood_volume_ul=_number(sample.blood_volume_ul),
         acquired_volume_ul=_number(sample.acquired_volume_ul),
-        dilution=sample.dilution if sample.dilution is not None else 1.0,
+        dilution=_number(sample.dilution),
         alc=alc,
         wbc=wbc,
     )

@@ -1,6 +1,7 @@
 """The second look at a tube: clean, compensate, gate, count; everything later steps need of it."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunerecon.cytometry.quality import clean
-from immunerecon.enumeration.population_table import count_populations
+from immunerecon.enumeration.population_table import TubeVolume, count_populations
 from immunerecon.gating.engine import gate_tube
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
@@ -21,6 +22,7 @@ from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 
 DONOR_PARENTS = ("NK", "T", "B")
+NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,15 @@ class Gated:
         The populations.
     n_events
         Events in the file.
-    kept_time
-        Share (0-1) of the events that lie in steady stretches of the acquisition.
+    volume
+        What is known of the blood behind it.
     flags
         What a person should look at.
     """
 
     tube: GatedTube
     n_events: int
-    kept_time: float
+    volume: TubeVolume
     flags: tuple[str, ...]
 
 
@@ -66,17 +68,34 @@ def gate_file(job: TubeJob) -> Gated:
     cleaning = clean(raw)
     tube = compensated(raw.select(cleaning.kept), job.compensation)
     gated = gate_tube(tube, job.strategy, markers=markers_of(tube, job), scales=job.scales)
-    flags = (*tube.flags, *cleaning.flags, *gated.flags)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
-    return Gated(gated, raw.n_events, kept_time, flags)
+    volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
+    flags = (*tube.flags, *cleaning.flags, *gated.flags, *volume_flags)
+    return Gated(gated, raw.n_events, volume, flags)
+
+
+def _volume(volume: TubeVolume, keywords: Mapping[str, str]) -> tuple[TubeVolume, tuple[str, ...]]:
+    """Return the volume with what the cytometer measured, where samples.csv does not say it."""
+    if math.isnan(volume.acquired_volume_ul) and keywords.get("FCSVERSION", "") >= "FCS3.1":
+        nanolitres = _number(keywords.get("$VOL", ""))
+        volume = replace(volume, acquired_volume_ul=nanolitres / NANOLITRES_PER_UL)
+    if volume.acquired_volume_ul > 0 and math.isnan(volume.dilution):
+        return replace(volume, dilution=1.0), ("no dilution given: undiluted blood is assumed",)
+    return volume, ()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def gate_to_record(job: TubeJob) -> Record:
     """Gate one file and keep what the tables, figures and donor step need."""
     start = time.perf_counter()
     gated = gate_file(job)
-    volume = replace(job.volume, kept_time=gated.kept_time)
-    counts = count_populations(gated.tube, volume)
+    counts = count_populations(gated.tube, gated.volume)
     pictures = picture_gates(gated.tube)
     arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
     arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
