@@ -114,14 +114,11 @@ def match(rng: np.random.Generator, wanted: str) -> Pair:
     """
     weights = np.array([weight for _, weight in _HAPLOTYPES])
     while True:
-        shared, own, other = (
-            _HAPLOTYPES[index][0].split()
-            for index in rng.choice(len(weights), size=3, p=weights / weights.sum())
-        )
+        drawn = rng.choice(len(weights), size=3, replace=False, p=weights / weights.sum())
+        shared, own, other = (_HAPLOTYPES[place][0].split() for place in drawn)
         pair = Pair(recipient=_typing(shared, own), donor=_typing(shared, other))
         signs = {marker[-1] for marker in pair.informative}
-        differs = own != other
-        if differs and (
+        if (
             (wanted == "+" and "+" in signs)
             or (wanted == "-" and signs == {"-"})
             or (wanted == "none" and not signs)

@@ -25,6 +25,7 @@ _TOXICITIES: tuple[tuple[str, int, tuple[int, ...]], ...] = (  # term, first day
 )
 _STREAMS = (
     "patient",
+    "visit",
     "events",
     "donor_course",
     "own_course",
@@ -65,6 +66,13 @@ class Plan:
     progression_day: int | None = None
     death_day: int | None = None
     dlt: bool = False
+
+    @property
+    def response_day(self) -> int:
+        """Day of the scan: day 42, or that of the progression it shows."""
+        if self.response == "PD" and self.progression_day is not None:
+            return self.progression_day
+        return 42
 
 
 PLANS = (
@@ -196,14 +204,6 @@ def enrol(number: int, *, seed: int, conditions: Conditions) -> Patient:
     rng = chance(seed, "patient", number)
     place = (number - 1) % len(PLANS)
     plan, level = PLANS[place], _LEVELS[place]
-    pair = match(rng, plan.marker)
-    kept = rng.random(len(conditions.draw_days)) >= conditions.missed_draws
-    last = 10**6 if plan.death_day is None else plan.death_day
-    days = tuple(
-        day
-        for day, came in zip(conditions.draw_days, kept, strict=True)
-        if (came or day <= 0) and day < last
-    )
     sex = "FM"[int(rng.integers(2))]
     return Patient(
         number=number,
@@ -216,11 +216,20 @@ def enrol(number: int, *, seed: int, conditions: Conditions) -> Patient:
         + timedelta(days=_ACCRUAL_DAYS * (number - 1) + int(rng.integers(14))),
         age=int(rng.integers(31, 74)),
         sex=sex,
-        weight_kg=int(rng.normal(66 if sex == "M" else 56, 7)),
-        pair=pair,
-        days=days,
+        weight_kg=int(rng.integers(54, 86) if sex == "M" else rng.integers(45, 72)),
+        pair=match(rng, plan.marker),
+        days=tuple(_days_present(number, plan, seed=seed, conditions=conditions)),
         counting="beads" if number % 2 else "volumetric",
     )
+
+
+def _days_present(number: int, plan: Plan, *, seed: int, conditions: Conditions) -> Iterator[int]:
+    """Yield the scheduled days on which the patient lived and came."""
+    for day in conditions.draw_days:
+        alive = plan.death_day is None or day < plan.death_day
+        came = chance(seed, "visit", number, day + 1000).random() >= conditions.missed_draws
+        if alive and (came or day <= 0):
+            yield day
 
 
 def list_events(patient: Patient) -> Iterator[dict[str, object]]:
@@ -247,8 +256,7 @@ def list_events(patient: Patient) -> Iterator[dict[str, object]]:
     if plan.dlt:
         events.append((9, "adverse_event", "Capillary leak syndrome", 4, ""))
         events.append((9, "dlt", "Capillary leak syndrome", 4, ""))
-    scan_day = plan.progression_day if plan.response == "PD" else 42
-    events.append((scan_day or 42, "response", "", None, plan.response))
+    events.append((plan.response_day, "response", "", None, plan.response))
     if plan.progression_day is not None:
         events.append((plan.progression_day, "progression", "", None, ""))
     ending = "last_follow_up" if plan.death_day is None else "death"
