@@ -85,7 +85,7 @@ def locate_data(
         found = "is missing" if n_events is None else f"is {n_events}"
         raise FcsError(f"the number of events {found}", keyword="$TOT", remedy="Export it again")
     if n_events == 0:
-        return Layout(0, 0, 0, big_endian, False, (*flags, "no events"))
+        return Layout(0, 0, 0, big_endian, False, (*flags, _empty_flag(header)))
     lengths = _lengths(n_events, parameters)
     places = [
         _judged(source, segment, header, lengths, size)
@@ -200,6 +200,12 @@ def _believed(places: Sequence[_Place], header: Header) -> _Place:
             remedy="Export the file again",
         )
     return sound[0]
+
+
+def _empty_flag(header: Header) -> str:
+    """Tell that there are no events, and whether DATA says otherwise."""
+    n_bytes = header.data.end - header.data.begin + 1 if header.data else 0
+    return f"no events, although DATA has {n_bytes:,} bytes" if n_bytes > 1 else "no events"
 
 
 def _place_flags(place: _Place, places: Sequence[_Place], header: Header) -> list[str]:

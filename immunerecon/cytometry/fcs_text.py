@@ -31,8 +31,9 @@ _FOREIGN = {
 }
 _SEGMENTS = ("TEXT", "DATA", "ANALYSIS")
 _STANDARD_KEYWORD = re.compile(
-    r"\$(?:P\d+[BDEFGLNORSTV]|PAR|TOT|MODE|DATATYPE|BYTEORD|NEXTDATA|CYT|DATE|BTIM|ETIM|TIMESTEP"
-    r"|(?:BEGIN|END)(?:DATA|ANALYSIS|STEXT))",
+    r"\$(?:P\d+[BDEFGLNORSTV]|PAR|TOT|MODE|DATATYPE|BYTEORD|NEXTDATA|(?:BEGIN|END)(?:DATA|ANALYSIS"
+    r"|STEXT)|ABRT|BTIM|CELLS|COM|CYT|CYTSN|DATE|ETIM|EXP|FIL|INST|LOST|OP|PROJ|SMNO|SPILLOVER|SRC"
+    r"|SYS|TIMESTEP|TR|VOL)",
     re.IGNORECASE,
 )
 
@@ -185,7 +186,8 @@ def _segment(start: bytes, place: int) -> Segment | None:
     begin, end = offsets
     if begin in BEYOND_HEADER or end in BEYOND_HEADER:
         return None
-    if end < begin:
+    # An empty segment ends one byte before it begins.
+    if end < begin - 1:
         raise FcsError(
             f"{name} ends (byte {end}) before it begins (byte {begin})",
             keyword="HEADER",
@@ -196,7 +198,7 @@ def _segment(start: bytes, place: int) -> Segment | None:
 
 def _checked_text(text: Segment | None, size: int) -> Segment:
     """Return the place of TEXT when it lies in the file."""
-    if text is None or text.begin < HEADER_BYTES:
+    if text is None or text.begin < HEADER_BYTES or text.end <= text.begin:
         raise FcsError("HEADER does not say where TEXT lies", keyword="HEADER", offset=10)
     if text.end >= size:
         raise FcsError(
