@@ -143,7 +143,8 @@ def _window_on_grid(evidence: Evidence) -> tuple[int, int] | None:
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
     first, last = np.searchsorted(_GRID, (low, high))
-    return int(first), int(max(last, first + 1))
+    first = min(int(first), _GRID.size - 2)
+    return first, min(max(int(last), first + 1), _GRID.size - 1)
 
 
 def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[int, int] | None:
