@@ -14,7 +14,6 @@ from immunerecon.pipeline.course import in_panel_order
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
 from immunerecon.pipeline.tubes import DONOR_PARENTS
-from immunerecon.study.alleles import Typing
 from immunerecon.study.antibodies import antigen_presence
 from immunerecon.study.folder import Study
 from immunerecon.study.hla import InformativeMarker, MarkerChoice, informative_markers
@@ -75,8 +74,8 @@ def _patient_rows(
     if not markers:
         return []
     choice = informative_markers(
-        patient.recipient_hla or Typing(),
-        patient.donor_hla or Typing(),
+        patient.recipient_hla,
+        patient.donor_hla,
         markers,
         donor_marker=patient.donor_marker,
     )
@@ -215,8 +214,8 @@ def _with_cells(study: Study, rows: pd.DataFrame, populations: pd.DataFrame) -> 
     draws = populations[(populations["role"] == "draw") & populations["cells_per_ul"].notna()]
     of_record = in_panel_order(study, draws).drop_duplicates(place)
     joined = rows.merge(of_record[[*place, *counts, "count_method"]], on=place, how="left")
-    fraction = tuple(joined[c] for c in ("donor_fraction", "fraction_low", "fraction_high"))
-    cells = tuple(joined[c] for c in counts)
+    fraction = (joined["donor_fraction"], joined["fraction_low"], joined["fraction_high"])
+    cells = (joined["cells_per_ul"], joined["cells_per_ul_low"], joined["cells_per_ul_high"])
     names = ("donor_cells_per_ul", "donor_cells_per_ul_low", "donor_cells_per_ul_high")
     donors = dict(zip(names, product_interval(fraction, cells), strict=True))
     return joined.drop(columns=counts).assign(**donors)

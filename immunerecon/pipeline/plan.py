@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -114,12 +114,10 @@ def _blood_count(study: Study, sample: Sample) -> tuple[float, float]:
 
 def _compensated(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, TubeJob]:
     """Return the jobs with the spillover that the study asks for."""
-    from dataclasses import replace
-
     wanted = study.settings.compensation
     if wanted == "keyword":
         return dict(jobs)
-    if wanted not in (None, "controls"):
+    if wanted not in ("", "controls"):
         given = Compensation(False, read_spillover(study.folder / wanted))
         return {index: replace(job, compensation=given) for index, job in jobs.items()}
     by_batch = _spillovers(study, jobs)
@@ -132,14 +130,14 @@ def _compensated(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, TubeJob
         index: replace(
             job,
             compensation=Compensation(
-                keyword=wanted is None, otherwise=_nearest(by_batch, study.samples[index])
+                keyword=wanted == "", otherwise=_nearest(by_batch, study.samples[index])
             ),
         )
         for index, job in jobs.items()
     }
 
 
-Batch = tuple[str, str | None]
+Batch = tuple[str, str]
 
 
 def _nearest(spillovers: Mapping[Batch, Spillover], sample: Sample) -> Spillover | None:

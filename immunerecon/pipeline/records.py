@@ -56,7 +56,8 @@ def save_record(folder: Path, key: str, record: Record) -> None:
     """Keep a record; the same record gives the same bytes."""
     facts = np.frombuffer(json.dumps(record.facts, sort_keys=True).encode(), dtype=np.uint8)
     stream = io.BytesIO()
-    np.savez_compressed(stream, facts=facts, **{f"_{k}": a for k, a in record.arrays.items()})
+    named: dict[str, Any] = {f"_{name}": array for name, array in record.arrays.items()}
+    np.savez_compressed(stream, facts=facts, **named)
     write_atomically(_place(folder, key), stream.getvalue())
 
 

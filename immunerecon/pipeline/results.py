@@ -111,4 +111,5 @@ def load_results(folder: Path | str) -> Results:
             f"{folder.name} has schema version {run['schema_version']}, this program writes and "
             f"reads {SCHEMA_VERSION}: run the study again into a new folder"
         )
-    return Results(folder, run, **{name: read_table(folder, name) for name in COLUMNS})
+    tables: dict[str, Any] = {name: read_table(folder, name) for name in COLUMNS}
+    return Results(folder, run, **tables)

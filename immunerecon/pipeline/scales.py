@@ -52,7 +52,7 @@ def instrument_key(survey: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(markers.items()))
 
 
-def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, float]]:
+def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, Any]]:
     """Return scales as JSON-ready parameters."""
     return {marker: {"kind": type(s).__name__, **vars(s)} for marker, s in scales.items()}
 

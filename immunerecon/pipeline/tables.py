@@ -58,11 +58,16 @@ def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.Dat
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """Write a table as CSV and as Parquet."""
-    text = frame.map(_escaped).to_csv(index=False, lineterminator="\n")
+    safe = frame.assign(**{str(c): frame[c].map(_escaped) for c in _text_columns(frame)})
+    text = safe.to_csv(index=False, lineterminator="\n")
     write_atomically(folder / f"{name}.csv", text.encode())
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     write_atomically(folder / f"{name}.parquet", stream.getvalue())
+
+
+def _text_columns(frame: pd.DataFrame) -> list[str]:
+    return [c for c in frame if pd.api.types.is_object_dtype(frame[c])]
 
 
 def _escaped(cell: object) -> object:

@@ -1,0 +1,95 @@
+"""The commands as a user types them: exit codes, what is said, what is written."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from immunerecon.cli import app
+
+
+def immunerecon(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_run_ends_with_0_and_writes_report_figures_and_tables(
+    small_study: Path, tmp_path: Path
+) -> None:
+    result = immunerecon("run", small_study, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+    for kind in ("pdf", "svg", "png"):
+        assert list((tmp_path / "out" / "figures").glob(f"*.{kind}")), kind
+    assert "report.html" in result.output
+    again = immunerecon("run", small_study, "--out", tmp_path / "out")
+    assert again.exit_code == 0
+    assert "Nothing to do" in again.output
+
+
+def test_a_truncated_file_ends_with_3_and_its_reason_in_samples(
+    small_study: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(small_study, folder)
+    victim = sorted(folder.glob("fcs/*/*day007_lineage.fcs"))[0]
+    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    result = immunerecon("run", folder, "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert victim.name in result.output
+    samples = pd.read_csv(tmp_path / "out" / "samples.csv")
+    failed = samples[samples["status"] == "failed"]
+    assert list(failed["file"].str.split("/").str[-1]) == [victim.name]
+    assert failed["reason"].str.len().item() > 20
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_wrong_study_ends_with_2_and_all_problems_and_no_results(
+    small_study: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(small_study, folder)
+    samples = pd.read_csv(folder / "samples.csv", dtype=str)
+    samples.loc[0, "panel"] = "lineag"
+    samples.loc[1, "role"] = "drwa"
+    samples.to_csv(folder / "samples.csv", index=False)
+    for command in (("validate", folder), ("run", folder, "--out", tmp_path / "out")):
+        result = immunerecon(*command)
+        assert result.exit_code == 2
+        assert "row 2" in result.output
+        assert "lineag" in result.output
+        assert "row 3" in result.output
+        assert "drwa" in result.output
+        assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_validate_counts_files_and_patients(small_study: Path) -> None:
+    result = immunerecon("validate", small_study)
+    assert result.exit_code == 0
+    assert "2 patients" in result.output
+
+
+def test_an_unknown_strategy_is_named_before_any_work(small_study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(small_study, folder)
+    settings = (folder / "study.yaml").read_text().replace("strategy: lineage", "strategy: linage")
+    (folder / "study.yaml").write_text(settings)
+    result = immunerecon("validate", folder)
+    assert result.exit_code == 2
+    assert "linage" in result.output
+    assert "donor_nk" in result.output
+
+
+def test_simulate_makes_a_study_that_validates(tmp_path: Path) -> None:
+    made = immunerecon("simulate", tmp_path / "trial", "--patients", 1, "--seed", 5)
+    assert made.exit_code == 0
+    assert immunerecon("validate", tmp_path / "trial").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "simulate", "figures"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = immunerecon(command, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
