@@ -89,6 +89,27 @@ def run(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder with FCS files, in subfolders or not.")],
+) -> None:
+    """Draft study.yaml and samples.csv for a folder of FCS files, to be corrected by you.
+
+    Patient, day and role are guessed from the files' names, panels from their labels; the column
+    `guess` says what each guess stands on.
+
+    Example: immunerecon init my_fcs_files
+    """
+    from immunerecon.pipeline.draft import draft_study
+
+    with _errors_told():
+        for path in draft_study(folder):
+            typer.echo(f"Written: {path}")
+    typer.echo(
+        "Next: correct samples.csv and patients.csv, then: immunerecon validate " + str(folder)
+    )
+
+
+@app.command()
 def validate(study: StudyFolder) -> None:
     """Check a study folder and name every problem at once.
 
@@ -136,6 +157,23 @@ def figures(
 
     with _errors_told():
         typer.echo(write_figures(load_results(results)))
+
+
+@app.command()
+def export(
+    results: Annotated[Path, typer.Argument(help="Results folder of a run.")],
+    xlsx: Annotated[Path, typer.Option("--xlsx", help="Excel workbook to write.")],
+) -> None:
+    """Write all tables of a run into one Excel workbook.
+
+    Example: immunerecon export my_results --xlsx my_tables.xlsx
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.pipeline.tables import COLUMNS, write_workbook
+
+    with _errors_told():
+        found = load_results(results)
+        typer.echo(write_workbook(xlsx, {name: getattr(found, name) for name in COLUMNS}))
 
 
 def main() -> None:

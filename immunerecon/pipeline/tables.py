@@ -58,16 +58,17 @@ def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.Dat
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """Write a table as CSV and as Parquet."""
-    safe = frame.assign(**{str(c): frame[c].map(_escaped) for c in _text_columns(frame)})
-    text = safe.to_csv(index=False, lineterminator="\n")
+    text = _safe(frame).to_csv(index=False, lineterminator="\n")
     write_atomically(folder / f"{name}.csv", text.encode())
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     write_atomically(folder / f"{name}.parquet", stream.getvalue())
 
 
-def _text_columns(frame: pd.DataFrame) -> list[str]:
-    return [c for c in frame if pd.api.types.is_object_dtype(frame[c])]
+def _safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with all text escaped that a spreadsheet would run."""
+    text = [c for c in frame if pd.api.types.is_object_dtype(frame[c])]
+    return frame.assign(**{str(c): frame[c].map(_escaped) for c in text})
 
 
 def _escaped(cell: object) -> object:
@@ -80,3 +81,20 @@ def _escaped(cell: object) -> object:
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """Return a table of a results folder, types as they were written."""
     return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> Path:
+    """Write tables as the sheets of one Excel workbook.
+
+    Parameters
+    ----------
+    path
+        The .xlsx file.
+    tables
+        By name of sheet.
+    """
+    stream = io.BytesIO()
+    with pd.ExcelWriter(stream, engine="openpyxl") as workbook:
+        for name, frame in tables.items():
+            _safe(frame).to_excel(workbook, sheet_name=name, index=False, freeze_panes=(1, 0))
+    return write_atomically(path, stream.getvalue())
