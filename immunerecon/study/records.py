@@ -91,7 +91,7 @@ def read_records(folder: Path, stem: str, model: type[R]) -> Records[R]:
             rows.append((row.number, _record(row, table, model)))
         except ValidationError as error:
             problems += _row_problems(table, row.number, error)
-    warnings = tuple(_misspelt_columns(table, columns))
+    warnings = tuple(_misspelt_columns(table, model))
     return Records(table.file, tuple(rows), problems=tuple(problems), warnings=warnings)
 
 
@@ -115,10 +115,14 @@ def _missing_columns(table: Table, model: type[Record]) -> Iterator[Problem]:
             yield Problem(table.file, message, row=1, column=name, accepted=name)
 
 
-def _misspelt_columns(table: Table, columns: list[str]) -> Iterator[Problem]:
-    optional = [name for name in columns if name not in table.columns]
+def _misspelt_columns(table: Table, model: type[Record]) -> Iterator[Problem]:
+    optional = [
+        name
+        for name, field in model.model_fields.items()
+        if not field.is_required() and name not in table.columns
+    ]
     for name in table.columns:
-        meant = nearest(name, optional) if name not in columns else ""
+        meant = nearest(name, optional) if name not in model.model_fields else ""
         if meant:
             message = f"is kept as an annotation; is it meant to be {meant!r}?"
             yield Problem(table.file, message, row=1, column=name, accepted=meant)

@@ -27,7 +27,7 @@ def nearest(word: str, accepted: Iterable[str]) -> str:
     ''
     """
     plain = {_plain(candidate): candidate for candidate in accepted}
-    matches = get_close_matches(_plain(word), plain, n=1, cutoff=0.8)
+    matches = get_close_matches(_plain(word), plain, n=1, cutoff=0.75)
     return plain[matches[0]] if matches else ""
 
 
