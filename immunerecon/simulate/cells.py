@@ -222,9 +222,8 @@ def _hla_stain(population: Codes, donor: Mask, doses: tuple[float, float]) -> tu
 
 def _maturity(rng: np.random.Generator, population: Codes, continuum: float) -> Values:
     """Return each cell's way from CD56bright (0) to CD56dim (1), and T cells' loss of CD56."""
-    early = 0.5 * continuum * rng.random(len(population))
-    late = 1 - 0.5 * continuum * rng.beta(1, 2, len(population))
-    return np.where(population == _NK_DIM, late, early)
+    way = 0.5 * continuum * rng.beta(1, 2, len(population))
+    return np.where(population == _NK_DIM, 1 - way, way)
 
 
 def _shift(population: Codes, marker: str, maturity: Values, how: Staining) -> Values:
@@ -240,7 +239,7 @@ def _shift(population: Codes, marker: str, maturity: Values, how: Staining) -> V
         affected = bright | dim if marker == "CD56" else dim
         shift += np.where(affected, _ACTIVATION_SHIFT[marker] * how.activation, 0.0)
     if marker == "CD56":
-        shift -= np.where(np.isin(population, _NKT), 1.2 * maturity, 0.0)
+        shift -= np.where(np.isin(population, _NKT), 1.5 * maturity, 0.0)
     return shift
 
 

@@ -84,5 +84,16 @@ PRESETS: Mapping[str, Conditions] = MappingProxyType(
         "activation": Conditions(activation=2.0),
         "nadir": Conditions(nadir_lymphocytes=(5.0, 500.0)),
         "single_stains": Conditions(single_stains=True),
+        "harsh": Conditions(
+            gain_drift=0.4,
+            batches_labelled=False,
+            dead=0.15,
+            doublets=0.06,
+            clogs=0.3,
+            spillover=0.3,
+            continuum=0.6,
+            tails=0.3,
+            activation=1.5,
+        ),
     }
 )

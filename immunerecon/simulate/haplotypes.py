@@ -33,9 +33,12 @@ _HAPLOTYPES: tuple[tuple[str, float], ...] = (
     ("A*01:01 C*06:02 B*37:01", 0.8),
 )
 
-# Bw4 lies on these B antigens, and fainter on A24 (Foley B et al., Blood 2008;112:435-443).
-_BW4_B = frozenset({"13", "27", "37", "38", "44", "51", "52", "53", "57", "58", "59"})
+# Of these haplotypes, the ones that carry Bw4 on HLA-B; A24 carries it too, fainter
+# (Foley B et al., Blood 2008;112:435-443).
+_BW4_B = ("B*13", "B*37", "B*44", "B*51", "B*52", "B*58")
 _BW4_ON_A24 = 0.4
+# Some anti-A2 antibodies also bind these; no laboratory would rely on A2 beside them.
+_CONFUSED_WITH_A2 = ("B*57", "B*58")
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,15 @@ class Pair:
     @property
     def informative(self) -> tuple[str, ...]:
         """Markers that tell the two apart: ``HLA-A2+`` (donor positive) or ``HLA-A2-``."""
-        signs = []
+        both = self.recipient + self.donor
+        markers = []
         for antibody in ANTIBODIES:
-            donor, recipient = (
-                doses(alleles, antibody) for alleles in (self.donor, self.recipient)
-            )
-            if (donor > 0) != (recipient > 0):
-                signs.append(antibody + ("+" if donor > 0 else "-"))
-        return tuple(signs)
+            if antibody == "HLA-A2" and any(x.startswith(_CONFUSED_WITH_A2) for x in both):
+                continue
+            on_donor = doses(self.donor, antibody) > 0
+            if on_donor != (doses(self.recipient, antibody) > 0):
+                markers.append(antibody + ("+" if on_donor else "-"))
+        return tuple(markers)
 
 
 def doses(alleles: tuple[str, ...], antibody: str) -> float:
@@ -84,11 +88,11 @@ def doses(alleles: tuple[str, ...], antibody: str) -> float:
     >>> doses(("A*24:02", "C*07:02", "B*07:02", "A*02:01", "C*14:02", "B*51:01"), "HLA-Bw4")
     1.4
     """
-    groups = [allele.split(":")[0] for allele in alleles]
     if antibody == "HLA-Bw4":
-        on_b = sum(group.startswith("B*") and group[2:] in _BW4_B for group in groups)
-        return on_b + _BW4_ON_A24 * groups.count("A*24")
-    return float(groups.count("A*" + antibody.removeprefix("HLA-A").zfill(2)))
+        on_b = sum(allele.startswith(_BW4_B) for allele in alleles)
+        return on_b + _BW4_ON_A24 * doses(alleles, "HLA-A24")
+    group = "A*" + antibody.removeprefix("HLA-A").zfill(2)
+    return float(sum(allele.startswith(group) for allele in alleles))
 
 
 def match(rng: np.random.Generator, wanted: str) -> Pair:
