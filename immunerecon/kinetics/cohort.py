@@ -149,8 +149,8 @@ def cohort_recovery_table(
             curves.append(
                 _curve(at_risk).assign(
                     group=group,
-                    population=population,
-                    threshold=threshold,
+                    population=rows["population"].iloc[0],
+                    threshold=rows["threshold"].iloc[0],
                     n_at_risk_first=len(at_risk),
                     n_never_below=int((own["status"] == "never_below").sum()),
                     n_not_evaluable=int((own["status"] == "not_evaluable").sum()),

@@ -118,7 +118,7 @@ def aalen_johansen(
     spread = (_aalen_variance if variance == "aalen" else _delta_variance)(
         counts, own, other, incidence
     )
-    low, high = _log_log_interval(incidence, spread, level)
+    low, high = log_log_interval(incidence, spread, level)
     return pd.DataFrame(
         {
             "time": counts.time,
@@ -176,13 +176,34 @@ def _delta_variance(
     )
 
 
-def _log_log_interval(incidence: Floats, variance: Floats, level: float) -> tuple[Floats, Floats]:
-    """Pointwise interval symmetric on the log(-log) scale."""
+def log_log_interval(probability: Floats, variance: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return a probability's pointwise interval, symmetric on the log(-log) scale.
+
+    Parameters
+    ----------
+    probability : ndarray of float
+        Estimated probabilities.
+    variance : ndarray of float
+        Their variances.
+    level
+        Level of the interval.
+
+    Returns
+    -------
+    low, high : ndarray of float
+        NaN where the probability is 0 or 1.
+
+    Examples
+    --------
+    >>> low, high = log_log_interval(np.array([0.5]), np.array([0.01]), 0.95)
+    >>> round(float(low[0]), 4), round(float(high[0]), 4)
+    (0.2952, 0.6745)
+    """
     from scipy.special import ndtri
 
     z = float(ndtri(0.5 + level / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
-        reach = z * np.sqrt(variance) / (incidence * np.log(incidence))
-        low, high = incidence ** np.exp(-reach), incidence ** np.exp(reach)
-    inside = (incidence > 0) & (incidence < 1)
+        reach = z * np.sqrt(variance) / (probability * np.log(probability))
+        low, high = probability ** np.exp(-reach), probability ** np.exp(reach)
+    inside = (probability > 0) & (probability < 1)
     return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
