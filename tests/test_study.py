@@ -118,8 +118,12 @@ def test_all_problems_are_told_at_once_in_order(tmp_path):
         "year-month-day, such as 2024-03-31)",
         "patients.csv, row 4, column patient: the same patient stands in row 3 already (accepted: "
         "each once)",
+        "samples.csv, row 2, column patient: patient 'P9' is not in patients.csv (accepted: an id of "
+        "patients.csv)",
         "samples.csv, row 3, column role: 'draww' is unknown (accepted: draw, recipient_control, "
         "donor_control, product, single_stain, unstained, fmo)",
+        "samples.csv, row 3, column file: there is no file 'gone.fcs' (accepted: a path below the "
+        "study folder, with forward slashes)",
         "samples.csv, row 4, column file: there is no file 'gone.fcs' (accepted: a path below the "
         "study folder, with forward slashes)",
     ]
@@ -453,3 +457,42 @@ def test_nothing_is_written(tmp_path):
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
     read_study(folder)
     assert sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*")) == before
+
+
+def test_faults_of_one_row_are_told_together(tmp_path):
+    folder = write(
+        tmp_path,
+        samples="file,patient,day,panel,role\ngone.fcs,P2,x,tt,draww\n",
+        patients="patient,age\nP1,old\n",
+    )
+    told = problems(folder)
+    assert {problem.split(":")[0].removeprefix("samples.csv, row 2, ") for problem in told} == {
+        "column day",
+        "column role",
+        "column panel",
+        "column patient",
+        "column file",
+        "patients.csv, row 2, column age",
+    }
+
+
+def test_patient_with_a_fault_is_not_called_unknown(tmp_path):
+    samples = "file,patient,date,panel\nd0.fcs,P1,2024-03-01,nk\n"
+    patients = "patient,infusion_date\nP1,soon\n"
+    (told,) = problems(write(tmp_path, samples=samples, patients=patients))
+    assert told.startswith("patients.csv, row 2, column infusion_date")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000])
+def test_name_that_no_file_can_have_is_not_a_crash(tmp_path, name):
+    samples = f"file,patient,day,panel\n{name},P1,0,nk\n"
+    study = read_study(write(tmp_path, samples=samples))
+    assert "is no usable path" in str(study.warnings[0])
+
+
+def test_single_stains_of_a_patient_are_told_apart_by_stain(tmp_path):
+    samples = (
+        "file,patient,day,panel,role,stain\nd0.fcs,P1,0,nk,single_stain,CD3\n"
+        "d7.fcs,P1,0,nk,single_stain,CD4\n"
+    )
+    assert len(read_study(write(tmp_path, samples=samples)).samples) == 2

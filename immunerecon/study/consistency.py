@@ -73,10 +73,8 @@ def find_problems(tables: StudyTables) -> Iterator[Problem]:
         yield from _panels(tables.samples, tables.settings)
     yield from _samples(tables.samples)
     yield from _patients(tables.patients)
-    if tables.patients.exists and not tables.patients.problems:
-        yield from _unknown_patients(tables)
-    if not tables.patients.problems:
-        yield from _days(tables.samples, tables.patients)
+    yield from _unknown_patients(tables)
+    yield from _days(tables.samples, tables.patients)
     yield from _blood_counts(tables.blood_counts)
     yield from _clinical_events(tables.clinical_events)
     yield from _repeats(
@@ -94,12 +92,12 @@ def find_problems(tables: StudyTables) -> Iterator[Problem]:
 
 
 def _panels(samples: Records[Sample], settings: StudySettings) -> Iterator[Problem]:
-    for row, sample in samples.rows:
-        if sample.panel not in settings.panels:
-            message = f"panel {sample.panel!r} is not in study.yaml"
-            message += _suggestion(sample.panel, settings.panels)
+    for row, panel in samples.column("panel"):
+        if panel not in settings.panels:
+            message = f"panel {panel!r} is not in study.yaml"
+            message += _suggestion(panel, settings.panels)
             yield samples.problem(row, "panel", message, ", ".join(settings.panels))
-    roles = {sample.role for sample in samples.records}
+    roles = {role for _, role in samples.column("role")}
     if settings.compensation == "controls" and "single_stain" not in roles:
         message = "is controls, but samples.csv has no single_stain"
         yield Problem("study.yaml", message, column="compensation", accepted="single_stain rows")
@@ -134,8 +132,9 @@ def _sample_faults(sample: Sample) -> Iterator[tuple[str, str, str]]:
 def _tube_of(sample: Sample) -> Hashable:
     """Return what no two tubes may share."""
     tube = (sample.patient, sample.day, sample.date, sample.panel, sample.role, sample.replicate)
-    # Controls of nobody recur: one for each marker, and again with each batch.
-    return tube if sample.patient else (*tube, sample.stain, sample.batch)
+    if sample.role in _ROLES_OF_A_PATIENT:
+        return tube
+    return (*tube, sample.stain, sample.batch)  # one for each marker, and again with each batch
 
 
 def _same_files(samples: Records[Sample]) -> Iterator[Problem]:
@@ -152,8 +151,9 @@ def _same_files(samples: Records[Sample]) -> Iterator[Problem]:
 
 def _days(samples: Records[Sample], patients: Records[Patient]) -> Iterator[Problem]:
     infusions = {patient.patient: patient.infusion_date for patient in patients.records}
+    faulty = {name for _, name in patients.column("patient")} - set(infusions)
     for row, sample in samples.rows:
-        if sample.date is None:
+        if sample.date is None or sample.patient in faulty:
             continue
         infusion = infusions.get(sample.patient)
         if infusion is None:
@@ -177,14 +177,14 @@ def _patients(patients: Records[Patient]) -> Iterator[Problem]:
 
 
 def _unknown_patients(tables: StudyTables) -> Iterator[Problem]:
-    if not tables.patients.exists:
-        return
-    known = [patient.patient for patient in tables.patients.records]
+    known = dict.fromkeys(name for _, name in tables.patients.column("patient"))
+    if not tables.patients.exists or (tables.patients.problems and not known):
+        return  # there is no such table, or it could not be read
     for table in (tables.samples, tables.blood_counts, tables.clinical_events, tables.chimerism):
-        for row, record in table.rows:
-            if record.patient and record.patient not in known:
-                message = f"patient {record.patient!r} is not in {tables.patients.file}"
-                message += _suggestion(record.patient, known)
+        for row, patient in table.column("patient"):
+            if patient not in known:
+                message = f"patient {patient!r} is not in {tables.patients.file}"
+                message += _suggestion(patient, known)
                 yield table.problem(row, "patient", message, f"an id of {tables.patients.file}")
 
 

@@ -22,6 +22,8 @@ from immunerecon.study.records import Records, read_records
 from immunerecon.study.settings import FILE, StudySettings, read_settings
 from immunerecon.study.spelling import nearest
 
+_MOST_SUGGESTIONS = 20  # comparing names is slow when a whole folder is misnamed
+
 
 @dataclass(frozen=True)
 class Study:
@@ -223,20 +225,24 @@ def _file_problems(folder: Path, samples: Records[Sample]) -> tuple[list[Problem
     """Find FCS files that are missing, and those outside the folder."""
     missing: list[Problem] = []
     escaping: list[Problem] = []
-    for row, sample in samples.rows:
+    accepted = "a path below the study folder, with forward slashes"
+    for row, file in samples.column("file"):
         try:
-            path = resolve_inside(folder, sample.file)
+            path = resolve_inside(folder, file)
         except TubeError as error:
             escaping.append(samples.problem(row, "file", error.reason, error.remedy))
             continue
         if not path.exists():
-            message = f"there is no file {sample.file!r}"
-            there = {other.name for other in path.parent.iterdir()} if path.parent.is_dir() else ()
-            meant = nearest(path.name, there)
-            message += f"; is {meant!r} meant?" if meant else ""
-            accepted = "a path below the study folder, with forward slashes"
+            meant = _similar_file(path) if len(missing) < _MOST_SUGGESTIONS else ""
+            message = f"there is no file {file!r}" + (f"; is {meant!r} meant?" if meant else "")
             missing.append(samples.problem(row, "file", message, accepted))
     return missing, escaping
+
+
+def _similar_file(path: Path) -> str:
+    """Return the name in the same folder that comes closest."""
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    return nearest(path.name, (other.name for other in there))
 
 
 def _place(problem: Problem) -> tuple[bool, str, int]:

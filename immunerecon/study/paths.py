@@ -36,8 +36,9 @@ def resolve_inside(folder: Path, file: str) -> Path:
     absolute = PurePosixPath(file).is_absolute() or PureWindowsPath(file).drive
     try:
         path = (root / file).resolve()
-    except (OSError, RuntimeError) as error:  # links in a circle, names of absurd length
-        raise TubeError(f"{file!r} is no usable path: {error}") from error
+        path.exists()  # fails where no file system could hold such a name
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TubeError(f"{file!r} is no usable path", remedy="Rename the file") from error
     if absolute or not path.is_relative_to(root):
         raise TubeError(f"{file!r} leads out of the study folder", remedy="Copy the file into it")
     return path

@@ -26,6 +26,8 @@ class Records(Generic[R]):
         Name relative to the study folder.
     rows
         Spreadsheet row and record of each row without fault.
+    written
+        Every row as text, also those with a fault.
     exists
         Whether there is such a table.
     problems
@@ -36,6 +38,7 @@ class Records(Generic[R]):
 
     file: str
     rows: tuple[tuple[int, R], ...] = ()
+    written: tuple[Row, ...] = ()
     exists: bool = True
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -44,6 +47,12 @@ class Records(Generic[R]):
     def records(self) -> tuple[R, ...]:
         """The records without their rows."""
         return tuple(record for _, record in self.rows)
+
+    def column(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield spreadsheet row and text of every cell of a column that is not empty."""
+        for row in self.written:
+            if row.cells.get(name):
+                yield row.number, row.cells[name]
 
     def problem(
         self, row: int, column: str | None, message: str, accepted: str | None = None
@@ -92,7 +101,13 @@ def read_records(folder: Path, stem: str, model: type[R]) -> Records[R]:
         except ValidationError as error:
             problems += _row_problems(table, row.number, error)
     warnings = tuple(_misspelt_columns(table, model))
-    return Records(table.file, tuple(rows), problems=tuple(problems), warnings=warnings)
+    return Records(
+        table.file,
+        tuple(rows),
+        written=table.rows,
+        problems=tuple(problems),
+        warnings=warnings,
+    )
 
 
 def _record(row: Row, table: Table, model: type[R]) -> R:
