@@ -118,8 +118,8 @@ def test_all_problems_are_told_at_once_in_order(tmp_path):
         "year-month-day, such as 2024-03-31)",
         "patients.csv, row 4, column patient: the same patient stands in row 3 already (accepted: "
         "each once)",
-        "samples.csv, row 2, column patient: patient 'P9' is not in patients.csv (accepted: an id of "
-        "patients.csv)",
+        "samples.csv, row 2, column patient: patient 'P9' is not in patients.csv (accepted: an id "
+        "of patients.csv)",
         "samples.csv, row 3, column role: 'draww' is unknown (accepted: draw, recipient_control, "
         "donor_control, product, single_stain, unstained, fmo)",
         "samples.csv, row 3, column file: there is no file 'gone.fcs' (accepted: a path below the "
@@ -492,7 +492,8 @@ def test_name_that_no_file_can_have_is_not_a_crash(tmp_path, name):
 
 def test_single_stains_of_a_patient_are_told_apart_by_stain(tmp_path):
     samples = (
-        "file,patient,day,panel,role,stain\nd0.fcs,P1,0,nk,single_stain,CD3\n"
+        "file,patient,day,panel,role,stain\nd0.fcs,P1,0,nk,single_stain,cd3 FITC\n"
         "d7.fcs,P1,0,nk,single_stain,CD4\n"
     )
-    assert len(read_study(write(tmp_path, samples=samples)).samples) == 2
+    study = read_study(write(tmp_path, samples=samples))
+    assert [sample.stain for sample in study.samples] == ["CD3", "CD4"]

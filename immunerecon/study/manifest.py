@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from immunerecon.errors import HlaError
 from immunerecon.study.alleles import FORMS, Typing, parse_typing
 from immunerecon.study.hla import DONOR_MARKER_FORM, parse_donor_marker
+from immunerecon.study.labels import canonical_marker
 from immunerecon.study.numerals import Amount, IsoDate, Number, Percent, Positive, Whole
 
 Role = Literal[
@@ -88,7 +89,7 @@ class Sample(Record):
     role
         What the tube is for.
     stain
-        Marker of a ``single_stain``, or the one left out of an ``fmo``.
+        Marker of a ``single_stain``, or the one left out of an ``fmo``, in canonical spelling.
     batch
         Acquisition batch; empty for the file's own date and cytometer.
     beads_added, blood_volume_ul
@@ -107,7 +108,7 @@ class Sample(Record):
     day: Number | None = None
     date: IsoDate | None = None
     role: Role = "draw"
-    stain: str = ""
+    stain: Annotated[str, AfterValidator(canonical_marker)] = ""
     batch: str = ""
     beads_added: Positive | None = None
     blood_volume_ul: Positive | None = None
