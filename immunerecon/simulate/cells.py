@@ -65,7 +65,18 @@ class Cells:
 
 
 def join(parts: Sequence[Cells]) -> Cells:
-    """Return all events of several sets, in their order."""
+    """Return all events of several sets, in their order.
+
+    Parameters
+    ----------
+    parts
+        One or more sets with the same markers.
+
+    Returns
+    -------
+    Cells
+        As many as all parts together.
+    """
     return Cells(
         *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Cells))
     )

@@ -26,9 +26,9 @@ class Conditions:
         Whether another cytometer, with other channel names, takes over during the trial.
     batches_labelled
         Whether samples.csv names the batch and the files say their date.
-    dead : 0-1
+    dead : 0-0.9
         Dead cells among the single cells.
-    doublets : 0-1
+    doublets : 0-0.9
         Doublets among the events that are cells.
     clogs : 0-1
         Chance that a tube has a clog: hardly any events for a while, with dimmed signals around.
@@ -47,7 +47,17 @@ class Conditions:
         Lowest and highest number of lymphocytes in 100,000 events for the draws on days 1 to 10;
         without it they follow from the course of each population.
     single_stains
-        Whether the first batch comes with single stains, an unstained tube and two FMO tubes.
+        Whether the first batch comes with single stains, unstained and FMO tubes.
+
+    Raises
+    ------
+    ValueError
+        When a share is out of its range.
+
+    Examples
+    --------
+    >>> Conditions(dead=0.25).dead
+    0.25
     """
 
     draw_days: tuple[int, ...] = DRAW_DAYS
@@ -67,10 +77,17 @@ class Conditions:
     nadir_lymphocytes: tuple[float, float] | None = None
     single_stains: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("missed_draws", "dead", "doublets", "clogs", "spillover", "continuum"):
+            value, top = getattr(self, name), 0.9 if name in {"dead", "doublets"} else 1.0
+            if not 0 <= value <= top:
+                raise ValueError(f"{name} is {value}; it must lie between 0 and {top:g}")
 
+
+EVERYDAY = Conditions()
 PRESETS: Mapping[str, Conditions] = MappingProxyType(
     {
-        "everyday": Conditions(),
+        "everyday": EVERYDAY,
         "gain_drift": Conditions(gain_drift=0.6),
         "cd3_lot": Conditions(cd3_lot_factor=0.1),
         "second_cytometer": Conditions(second_cytometer=True),

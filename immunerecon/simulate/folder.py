@@ -8,7 +8,7 @@ import numpy as np
 
 from immunerecon.errors import ResultsError
 from immunerecon.simulate.cells import Staining
-from immunerecon.simulate.conditions import Conditions
+from immunerecon.simulate.conditions import EVERYDAY, Conditions
 from immunerecon.simulate.fcs_writer import format_date, format_spillover, write_fcs
 from immunerecon.simulate.instrument import CYTOMETERS, PANELS, Setup, set_up
 from immunerecon.simulate.phenotypes import POPULATIONS
@@ -29,8 +29,6 @@ from immunerecon.simulate.trial import (
 )
 from immunerecon.simulate.truth import Row, tell_course, tell_patient, tell_populations, tell_tube
 from immunerecon.simulate.tubes import KINDS, TIMESTEP, Acquisition, acquire
-
-EVERYDAY = Conditions()
 
 _STUDY = """\
 name: {name}

@@ -96,7 +96,7 @@ def doses(alleles: tuple[str, ...], antibody: str) -> float:
 
 
 def match(rng: np.random.Generator, wanted: str) -> Pair:
-    """Draw a recipient and a haploidentical donor of whom one is as wanted.
+    """Draw a recipient and a haploidentical donor as wanted.
 
     Parameters
     ----------
@@ -122,14 +122,10 @@ def match(rng: np.random.Generator, wanted: str) -> Pair:
         shared, own, other = (_HAPLOTYPES[place][0].split() for place in drawn)
         pair = Pair(recipient=_typing(shared, own), donor=_typing(shared, other))
         signs = {marker[-1] for marker in pair.informative}
-        if (
-            (wanted == "+" and "+" in signs)
-            or (wanted == "-" and signs == {"-"})
-            or (wanted == "none" and not signs)
-        ):
+        if {"+": "+" in signs, "-": signs == {"-"}, "none": not signs}[wanted]:
             return pair
 
 
 def _typing(first: list[str], second: list[str]) -> tuple[str, ...]:
-    """Alleles of two haplotypes in the order of a typing report: A, A, B, B, C, C."""
+    """Return the alleles of two haplotypes in the order of a typing report: A, A, B, B, C, C."""
     return tuple(sorted(first + second))

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.simulate.cells import Cells, Values
+from immunerecon.simulate.cells import Cells, Mask, Values
 from immunerecon.simulate.conditions import Conditions
 from immunerecon.simulate.trial import chance
-
-CEILING = 262144.0
 
 PANELS: Mapping[str, Mapping[str, str]] = {
     "lineage": {
@@ -102,6 +100,7 @@ _SPILLOVER: Mapping[tuple[str, str], float] = {
 }
 _ELECTRONIC_NOISE = 18.0
 _BEAD_FLUORESCENCE = 5.5e4
+_CEILING = 262144.0
 _STEP = 0.25  # of the digitised values; also makes files the same on every processor
 
 
@@ -207,9 +206,7 @@ def set_up(
     )
 
 
-def detect(
-    rng: np.random.Generator, cells: Cells, setup: Setup, *, beads: NDArray[np.bool_]
-) -> Values:
+def detect(rng: np.random.Generator, cells: Cells, setup: Setup, *, beads: Mask) -> Values:
     """Return the raw values of all events: scatter, then fluorescence.
 
     Parameters
@@ -247,5 +244,21 @@ def detect(
 
 
 def digitise(values: Values) -> NDArray[np.float32]:
-    """Return values in the steps of the converter, at most at the detectors' ceiling."""
-    return np.minimum(np.round(values / _STEP) * _STEP, CEILING).astype("<f4")
+    """Return values as the converter gives them.
+
+    Parameters
+    ----------
+    values
+        Detector values.
+
+    Returns
+    -------
+    ndarray of float32
+        In steps of 0.25, at most 262144.
+
+    Examples
+    --------
+    >>> digitise(np.array([-1.3, 0.1, 3e5])).tolist()
+    [-1.25, 0.0, 262144.0]
+    """
+    return np.minimum(np.round(values / _STEP) * _STEP, _CEILING).astype("<f4")

@@ -1,7 +1,7 @@
 """Which tubes are stained: two a draw, and the controls."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -9,8 +9,8 @@ from immunerecon.simulate.biology import Blood, draw_blood
 from immunerecon.simulate.conditions import Conditions
 from immunerecon.simulate.haplotypes import ANTIBODIES, doses
 from immunerecon.simulate.instrument import PANELS
+from immunerecon.simulate.specimens import Specimen, healthy_pbmc, nk_product, whole_blood
 from immunerecon.simulate.trial import FIRST_INFUSION, Patient, chance
-from immunerecon.simulate.tubes import Specimen, healthy_pbmc, nk_product, whole_blood
 
 STAINED_BLOOD_UL = 50.0
 DILUTION = 20.0  # of the blood in volumetric tubes
@@ -106,13 +106,7 @@ def order_tubes(patient: Patient, conditions: Conditions) -> Iterator[Order]:
     product = nk_product(patient.cd3_cells_per_kg / patient.nk_cells_per_kg)
     yield _order(patient, 0, "lineage", "product", product)
     for day in patient.days:
-        blood = draw_blood(patient, day, conditions=conditions)
-        beads = 0
-        if patient.counting == "beads":
-            beads = 48_000 + int(chance(patient.seed, "bead_lot", patient.number).integers(6000))
-        counted = whole_blood(blood, beads_per_ul=beads / STAINED_BLOOD_UL)
-        yield _order(patient, day, "lineage", "draw", counted, blood=blood, beads=beads)
-        yield _order(patient, day, "donor_nk", "draw", whole_blood(blood), blood=blood)
+        yield from _order_draw(patient, day, conditions)
 
 
 def order_controls() -> Iterator[Order]:
@@ -143,16 +137,19 @@ def order_controls() -> Iterator[Order]:
             )
 
 
-def _order(
-    patient: Patient,
-    day: int,
-    panel: str,
-    role: str,
-    specimen: Specimen,
-    *,
-    blood: Blood | None = None,
-    beads: int = 0,
-) -> Order:
+def _order_draw(patient: Patient, day: int, conditions: Conditions) -> Iterator[Order]:
+    """Yield the two tubes of a draw; cells are counted in the lineage tube."""
+    blood = draw_blood(patient, day, conditions=conditions)
+    beads, volumetric = 0, patient.counting == "volumetric"
+    if not volumetric:
+        beads = 48_000 + int(chance(patient.seed, "bead_lot", patient.number).integers(6000))
+    counted = whole_blood(blood, beads_per_ul=beads / STAINED_BLOOD_UL)
+    lineage = _order(patient, day, "lineage", "draw", counted)
+    yield replace(lineage, blood=blood, beads_added=beads, volumetric=volumetric)
+    yield replace(_order(patient, day, "donor_nk", "draw", whole_blood(blood)), blood=blood)
+
+
+def _order(patient: Patient, day: int, panel: str, role: str, specimen: Specimen) -> Order:
     """Return a patient's tube with name, date and place in the trial."""
     what = panel if role == "draw" else f"{role}_{panel}"
     pair = patient.pair
@@ -169,7 +166,4 @@ def _order(
             antibody: (doses(pair.recipient, antibody), doses(pair.donor, antibody))
             for antibody in ANTIBODIES
         },
-        blood=blood,
-        beads_added=beads,
-        volumetric=patient.counting == "volumetric" and blood is not None and panel == "lineage",
     )

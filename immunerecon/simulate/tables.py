@@ -23,6 +23,11 @@ def describe_sample(order: Order, setup: Setup, *, labelled: bool) -> Row:
         Of the tube.
     labelled
         Whether the laboratory noted the batch.
+
+    Returns
+    -------
+    dict
+        With the columns of samples.csv.
     """
     return {
         "file": order.file,
@@ -45,6 +50,18 @@ def describe_patient(patient: Patient) -> Row:
     ----------
     patient
         Whose row.
+
+    Returns
+    -------
+    dict
+        With the columns of patients.csv.
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.trial import enrol
+    >>> describe_patient(enrol(1, seed=0, conditions=EVERYDAY))["dose_level"]
+    1
     """
     return {
         "patient": patient.id,
@@ -67,6 +84,18 @@ def count_blood(patient: Patient, conditions: Conditions) -> Iterator[Row]:
     ----------
     patient, conditions
         Whose draws, and under which conditions.
+
+    Yields
+    ------
+    dict
+        With the columns of blood_counts.csv.
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.trial import enrol
+    >>> next(count_blood(enrol(1, seed=0, conditions=EVERYDAY), EVERYDAY))["day"]
+    -7
     """
     for day in patient.days:
         blood = draw_blood(patient, day, conditions=conditions)
@@ -87,6 +116,18 @@ def measure_chimerism(patient: Patient, conditions: Conditions) -> Iterator[Row]
     ----------
     patient, conditions
         Whose draws, and under which conditions.
+
+    Yields
+    ------
+    dict
+        With the columns of chimerism.csv.
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.trial import enrol
+    >>> next(measure_chimerism(enrol(5, seed=0, conditions=EVERYDAY), EVERYDAY))["donor_percent"]
+    '0.0'
     """
     nk = STANDARD["NK"][1]
     for day in patient.days:
@@ -94,7 +135,7 @@ def measure_chimerism(patient: Patient, conditions: Conditions) -> Iterator[Row]
             continue
         blood = draw_blood(patient, day, conditions=conditions)
         rng = chance(patient.seed, "chimerism", patient.number, day + 1000)
-        percent = 100 * blood.donor_total(nk) / blood.total(nk) + rng.normal(0, 0.8)
+        percent = 100 * blood.donor_total(nk) / blood.total(nk) + rng.normal(0, 0.4)
         seen = min(percent, 100.0) if percent >= _STR_SENSITIVITY_PERCENT else 0.0
         yield {
             "patient": patient.id,

@@ -12,8 +12,8 @@ from immunerecon.simulate.haplotypes import Pair, match
 FIRST_INFUSION = date(2009, 3, 2)
 LOT_CHANGE = date(2009, 9, 1)
 CYTOMETER_CHANGE = date(2009, 11, 16)
-NK_CELLS_PER_KG = (3e6, 1e7, 3e7)
 
+_NK_CELLS_PER_KG = (3e6, 1e7, 3e7)  # by dose level
 _ACCRUAL_DAYS = 45
 _TOXICITIES: tuple[tuple[str, int, tuple[int, ...]], ...] = (  # term, first day, grades
     ("Fever", 1, (1, 2, 2, 3)),
@@ -138,11 +138,6 @@ class Patient:
         return f"P{self.number:02d}"
 
     @property
-    def marker(self) -> str:
-        """Informative marker with sign, the first if there are several; empty without any."""
-        return next(iter(self.pair.informative), "")
-
-    @property
     def last_day(self) -> int:
         """Day of the last follow-up."""
         return 760 if self.plan.death_day is None else self.plan.death_day
@@ -210,7 +205,7 @@ def enrol(number: int, *, seed: int, conditions: Conditions) -> Patient:
         seed=seed,
         plan=plan,
         dose_level=level,
-        nk_cells_per_kg=float(f"{NK_CELLS_PER_KG[level - 1] * rng.uniform(0.9, 1.1):.3g}"),
+        nk_cells_per_kg=float(f"{_NK_CELLS_PER_KG[level - 1] * rng.uniform(0.9, 1.1):.3g}"),
         cd3_cells_per_kg=float(f"{10 ** rng.uniform(3.8, 4.9):.3g}"),
         infusion_date=FIRST_INFUSION
         + timedelta(days=_ACCRUAL_DAYS * (number - 1) + int(rng.integers(14))),
@@ -244,6 +239,12 @@ def list_events(patient: Patient) -> Iterator[dict[str, object]]:
     ------
     dict
         Keys ``patient``, ``day``, ``event``, ``term``, ``grade``, ``value``.
+
+    Examples
+    --------
+    >>> rows = list(list_events(enrol(3, seed=0, conditions=Conditions())))
+    >>> [(row["day"], row["event"]) for row in rows if row["event"] in ("infusion", "death")]
+    [(0, 'infusion'), (111, 'death')]
     """
     plan = patient.plan
     rng = chance(patient.seed, "events", patient.number)

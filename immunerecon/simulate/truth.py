@@ -57,6 +57,14 @@ def tell_populations(acquisition: Acquisition, blood: Blood | None) -> Iterator[
         file; the last without those during a clog), ``donor_count, donor_fraction`` (the donor's
         among NK, T and B in the file), ``cells_per_ul, donor_cells_per_ul`` (in the blood).
         `Singlets` are single cells, live or dead, without debris and beads.
+
+    Examples
+    --------
+    >>> no = np.zeros(3, dtype=bool)
+    >>> kind, population = np.array([0, 0, 4]), np.array([code_of("B"), code_of("CD4"), -1])
+    >>> tube = Acquisition(np.zeros((3, 12)), kind, population, no, no, volume_ul=0.1)
+    >>> {row["population"]: row["count"] for row in tell_populations(tube, None)}["Lymphocytes"]
+    2
     """
     kinds = {kind: acquisition.kind == number for number, kind in enumerate(KINDS)}
     members = {"Singlets": kinds["cell"] | kinds["dead"], "Live": kinds["cell"]}
@@ -97,8 +105,8 @@ def tell_tube(acquisition: Acquisition, setup: Setup) -> Row:
     Returns
     -------
     dict
-        ``cytometer, batch, n_events``, the number of events of each kind, ``disturbed`` (events
-        during a clog), ``blood_acquired_ul``.
+        ``cytometer, batch, n_events``, the number of events of each of `KINDS`, ``disturbed``
+        (events during a clog), ``blood_acquired_ul``.
     """
     kinds = np.bincount(acquisition.kind, minlength=len(KINDS)).tolist()
     return {
@@ -125,6 +133,13 @@ def tell_patient(patient: Patient) -> Row:
         ``patient``, ``informative`` (HLA markers), ``donor_course``, and of the donor NK cells:
         ``c_max`` (cells/µL) and ``t_max`` (days) of the smooth course, and whether they
         ``expanded`` to 100/µL at day 14 (Geller MA et al., Cytotherapy 2011;13:98-107).
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.trial import enrol
+    >>> tell_patient(enrol(5, seed=0, conditions=EVERYDAY))["donor_course"]
+    'never'
     """
     days = np.arange(0, 60, 0.125)
     counts = np.array([donor_nk_per_ul(patient, float(day)) for day in days])
@@ -152,6 +167,14 @@ def tell_course(patient: Patient, conditions: Conditions) -> Iterator[Row]:
     ------
     dict
         ``patient, day, population, cells_per_ul, donor_cells_per_ul``.
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.trial import enrol
+    >>> course = tell_course(enrol(1, seed=0, conditions=EVERYDAY), EVERYDAY)
+    >>> next(course)["population"]
+    'Leukocytes'
     """
     for day in conditions.draw_days:
         if day >= patient.last_day:

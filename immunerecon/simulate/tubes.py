@@ -1,15 +1,14 @@
-"""One stained tube: what is pipetted into it, and the events that come out, each with its label."""
+"""One stained tube: the events that come out of the cytometer, each with its label."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.simulate.biology import COURSES, DEBRIS_PER_UL, Blood
 from immunerecon.simulate.cells import Cells, Codes, Mask, Staining, Values, join, make_cells
 from immunerecon.simulate.instrument import Setup, detect, digitise
 from immunerecon.simulate.phenotypes import POPULATIONS
+from immunerecon.simulate.specimens import Specimen
 
 TIMESTEP = 0.01
 KINDS = ("cell", "dead", "doublet", "debris", "bead")
@@ -21,24 +20,6 @@ _FSC_THRESHOLD = 9e3
 
 
 @dataclass(frozen=True)
-class Specimen:
-    """Contents of a tube before acquisition, per µL of the stained blood (or suspension).
-
-    Parameters
-    ----------
-    recipient, donor
-        Live cells/µL by population.
-    debris_per_ul, beads_per_ul
-        Other particles.
-    """
-
-    recipient: Mapping[str, float]
-    donor: Mapping[str, float]
-    debris_per_ul: float = DEBRIS_PER_UL
-    beads_per_ul: float = 0.0
-
-
-@dataclass(frozen=True)
 class Acquisition:
     """Events of a tube in the order of acquisition, with the truth about each.
 
@@ -47,9 +28,9 @@ class Acquisition:
     values : shape (n, n_channels)
         Raw values: FSC-A, FSC-H, SSC-A, detectors, Time.
     kind
-        Index into `KINDS`.
+        Place in `KINDS`.
     population
-        Index into `cells.POPULATIONS`, -1 for what is not a single cell.
+        Place in `phenotypes.POPULATIONS`, -1 for what is not a single cell.
     donor
         Whether a cell is the donor's.
     disturbed
@@ -64,61 +45,6 @@ class Acquisition:
     donor: Mask
     disturbed: Mask
     volume_ul: float
-
-
-def whole_blood(blood: Blood, *, beads_per_ul: float = 0.0) -> Specimen:
-    """Return lysed whole blood, not washed.
-
-    Parameters
-    ----------
-    blood
-        The draw.
-    beads_per_ul
-        Counting beads per µL of blood.
-    """
-    return Specimen(blood.recipient, blood.donor, beads_per_ul=beads_per_ul)
-
-
-def healthy_pbmc(*, donor: bool) -> Specimen:
-    """Return mononuclear cells in usual proportions.
-
-    Parameters
-    ----------
-    donor
-        Whether they are the donor's (else the recipient's).
-    """
-    losses = {"Neutrophil": 0.02, "Eosinophil": 0.02}
-    cells = {
-        name: course.baseline_per_ul * losses.get(name, 1.0) for name, course in COURSES.items()
-    }
-    nothing = dict.fromkeys(COURSES, 0.0)
-    persons = (nothing, cells) if donor else (cells, nothing)
-    return Specimen(*persons, debris_per_ul=0.1 * DEBRIS_PER_UL)
-
-
-def nk_product(cd3_per_nk: float) -> Specimen:
-    """Return a CD3-depleted apheresis: NK cells, B cells, monocytes and few T cells.
-
-    Parameters
-    ----------
-    cd3_per_nk
-        T cells for each NK cell.
-    """
-    shares = {
-        "NK_dim": 0.35,
-        "NK_bright": 0.03,
-        "NK_CD56neg": 0.01,
-        "B": 0.20,
-        "Mono_classical": 0.30,
-        "Mono_CD16": 0.03,
-        "Neutrophil": 0.06,
-        "Basophil": 0.02,
-        "CD4": 0.38 * cd3_per_nk * 0.5,
-        "CD8": 0.38 * cd3_per_nk * 0.4,
-        "NKT_CD8": 0.38 * cd3_per_nk * 0.1,
-    }
-    cells = {name: 5000 * shares.get(name, 0.0) for name in COURSES}
-    return Specimen(dict.fromkeys(COURSES, 0.0), cells, debris_per_ul=200.0)
 
 
 def acquire(
@@ -142,6 +68,19 @@ def acquire(
     Acquisition
         Numbers of cells are Poisson distributed about concentration times acquired volume. Dead
         cells and doublets come on top of the blood's live cells.
+
+    Examples
+    --------
+    >>> from immunerecon.simulate.conditions import EVERYDAY
+    >>> from immunerecon.simulate.instrument import PANELS, set_up
+    >>> from immunerecon.simulate.specimens import healthy_pbmc
+    >>> how = {"cytometer": "LSRFortessa", "conditions": EVERYDAY}
+    >>> setup = set_up(0, "lineage", year=2009, quarter=2, **how)
+    >>> staining = Staining(tuple(PANELS["lineage"]), {}, EVERYDAY)
+    >>> rng, pbmc = np.random.default_rng(0), healthy_pbmc(donor=False)
+    >>> tube = acquire(rng, pbmc, staining=staining, setup=setup, events=100)
+    >>> tube.values.shape[1], len(tube.kind) == len(tube.values)
+    (12, True)
     """
     conditions = staining.conditions
     live_per_ul = sum(specimen.recipient.values()) + sum(specimen.donor.values())
