@@ -84,10 +84,12 @@ def markers_of(tube: Tube, job: TubeJob) -> dict[str, str]:
     return find_markers([(c.name, c.label) for c in tube.channels], job.channels)
 
 
+def spillover_for(tube: Tube, compensation: Compensation) -> Spillover | None:
+    """Return the spillover that a tube is compensated with."""
+    own = spillover_from_keyword(tube) if compensation.keyword else None
+    return own or compensation.otherwise
+
+
 def compensated(tube: Tube, compensation: Compensation) -> Tube:
     """Return the tube with the spillover removed that its compensation names."""
-    spillover = spillover_from_keyword(tube) if compensation.keyword else None
-    spillover = spillover or compensation.otherwise
-    if spillover is not None:
-        return compensate(tube, spillover)
-    return tube.flagged("uncompensated: no spillover in the file and none given")
+    return compensate(tube, spillover_for(tube, compensation))

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -63,6 +63,10 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
         append_audit(out, "run started", {"fingerprint": fingerprint})
         for name, frame in _tables(study, stages).items():
             write_table(out, name, frame)
+        for i, record in stages.gated.items():
+            name = PurePosixPath(study.samples[i].file).with_suffix("").as_posix()
+            xml = record.facts["gating_ml"].encode()
+            write_atomically(out / "gating-ml" / f"{name.replace('/', '__')}.xml", xml)
         index = {study.samples[i].file: key for i, key in stages.keys.items() if i in stages.gated}
         write_atomically(out / RECORDS / INDEX, json.dumps(index, indent=1).encode())
         facts = _facts(study, stages)

@@ -16,8 +16,9 @@ from immunerecon.enumeration.population_table import TubeVolume, count_populatio
 from immunerecon.gating.engine import gate_tube
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.gating_ml import gating_ml
 from immunerecon.gating.pictures import GatePicture, picture_gates
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
+from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube, spillover_for
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 
@@ -37,6 +38,8 @@ class Gated:
         Events in the file.
     volume
         What is known of the blood behind it.
+    gating_ml
+        The gates as Gating-ML 2.0.
     flags
         What a person should look at.
     """
@@ -44,6 +47,7 @@ class Gated:
     tube: GatedTube
     n_events: int
     volume: TubeVolume
+    gating_ml: str
     flags: tuple[str, ...]
 
 
@@ -67,11 +71,14 @@ def gate_file(job: TubeJob) -> Gated:
     raw = open_tube(job)
     cleaning = clean(raw)
     tube = compensated(raw.select(cleaning.kept), job.compensation)
-    gated = gate_tube(tube, job.strategy, markers=markers_of(tube, job), scales=job.scales)
+    markers = markers_of(tube, job)
+    gated = gate_tube(tube, job.strategy, markers=markers, scales=job.scales)
+    spillover = spillover_for(raw, job.compensation)
+    xml = gating_ml(gated.gates, markers=markers, scales=job.scales, spillover=spillover)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
     volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
     flags = (*tube.flags, *cleaning.flags, *gated.flags, *volume_flags)
-    return Gated(gated, raw.n_events, volume, flags)
+    return Gated(gated, raw.n_events, volume, xml.decode(), flags)
 
 
 def _volume(volume: TubeVolume, keywords: Mapping[str, str]) -> tuple[TubeVolume, tuple[str, ...]]:
@@ -100,6 +107,7 @@ def gate_to_record(job: TubeJob) -> Record:
     arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
     arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
     facts = {
+        "gating_ml": gated.gating_ml,
         "n_events": gated.n_events,
         "n_events_clean": gated.tube.n_events,
         "flags": list(gated.flags),
