@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from immunerecon.errors import HlaError
 from immunerecon.study.alleles import parse_typing
@@ -93,6 +94,17 @@ def test_what_is_no_typing_is_refused(text, reason):
 def test_all_faults_of_a_typing_are_told():
     with pytest.raises(HlaError, match=r"A\*20.*B\*43"):
         parse_typing("A*20 A*02 B*43")
+
+
+@given(st.text(alphabet="ABCwWDR*:0123456789NLQGP/()-; HLA", max_size=30))
+def test_any_text_is_read_or_refused(text):
+    try:
+        typing = parse_typing(text)
+    except HlaError:
+        return
+    kir_ligands(typing)
+    antigen_presence("HLA-Bw6", typing)
+    assert parse_typing(str(typing)) == typing
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import flowio
 import pytest
+from hypothesis import given, strategies as st
 
 from immunerecon.errors import MarkerError
 from immunerecon.study.labels import canonical_marker
@@ -74,6 +75,9 @@ def stained(label: str) -> list[str]:
         ("LiveDead", ["Viability"]),
         ("LIVE/DEAD Aqua", ["Viability"]),
         ("l/d", ["Viability"]),
+        ("L_D Aqua", ["Viability"]),
+        ("HLA-A,B,C", ["HLA-ABC"]),
+        ("Dump (CD14, CD19)", ["CD14", "CD19"]),
         ("Live", ["Viability"]),
         ("Dead", ["Viability"]),
         ("Zombie NIR", ["Viability"]),
@@ -188,6 +192,15 @@ def test_unknown_word_on_two_detectors_is_passed_over():
 )
 def test_canonical_spelling(text, marker):
     assert canonical_marker(text) == marker
+
+
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=20)), max_size=6))
+def test_any_label_is_read_or_refused(channels):
+    try:
+        found = find_markers(channels)
+    except MarkerError:
+        return
+    assert set(found.values()) <= {name for name, _ in channels}
 
 
 # What a cytometrist reads off the labels of the real human panels.

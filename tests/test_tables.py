@@ -1,9 +1,11 @@
 """Tables of the study folder: what is read as text, and what is refused by row and column."""
 
 import datetime as dt
+import zipfile
 
 import openpyxl
 import pytest
+from hypothesis import given, strategies as st
 
 from immunerecon.errors import StudyError
 from immunerecon.study.manifest import BloodCount, ClinicalEvent, Patient, Sample
@@ -87,6 +89,17 @@ def test_folder_in_place_of_a_table_is_refused(tmp_path):
     assert "is not a file" in refusal(tmp_path)
 
 
+@given(st.binary(max_size=80) | st.text(alphabet='ab,;\t"\r\n1.', max_size=80).map(str.encode))
+def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "blood_counts.csv").write_bytes(content)
+    try:
+        table = read_table(folder, "blood_counts", COLUMNS)
+    except StudyError:
+        return
+    assert all(set(row.cells) == set(table.columns) for row in table.rows)
+
+
 def write_book(path, rows, **more_sheets):
     """Write an Excel file with one sheet, or more."""
     book = openpyxl.Workbook()
@@ -146,6 +159,18 @@ def test_of_several_sheets_the_one_named_like_the_table_is_read(tmp_path):
     assert read_table(tmp_path, "blood_counts", COLUMNS).rows[0].cells["patient"] == "P1"
     write_book(tmp_path / "blood_counts.xlsx", [["other"]], counts=rows)
     assert "several sheets (Sheet, counts), none named 'blood_counts'" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml"])
+def test_damaged_workbook_is_refused(tmp_path, part):
+    write_book(tmp_path / "whole.xlsx", [COLUMNS, ["P1", 0, 1]])
+    with (
+        zipfile.ZipFile(tmp_path / "whole.xlsx") as whole,
+        zipfile.ZipFile(tmp_path / "blood_counts.xlsx", "w") as damaged,
+    ):
+        for name in whole.namelist():
+            damaged.writestr(name, whole.read(name)[: -20 if name == part else None])
+    assert "is not a readable .xlsx workbook" in refusal(tmp_path)
 
 
 def test_what_is_no_workbook_is_refused(tmp_path):

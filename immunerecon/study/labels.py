@@ -42,7 +42,7 @@ _GREEK = str.maketrans({"α": "a", "β": "b", "γ": "g", "δ": "d", "ε": "e"})
 _SIGNAL = re.compile(r"(?<=[^\s_.-])[\s_.-]*(?:(?<=[\s_.-])[AHW]|Area|Height|Width)$")
 _MASS_TAG = re.compile(r"^\d{2,3}[A-Z][a-z]?[\s_-]|[\s_-]\d{2,3}[A-Z][a-z]$")
 _EXPLICIT_VIABILITY = re.compile(
-    r"(?<![a-z])(?:l\s?/\s?d|ld|live[\s/_-]*(?:dead)?|dead(?:\s?cells)?|via(?:bility|ble|dye)?|vivid"
+    r"(?<![a-z])(?:l\s?[/_]\s?d|ld|live[\s/_-]*(?:dead)?|dead(?:\s?cells)?|via(?:bility|ble|dye)?|vivid"
     r"|viobility|zombie|ghost(?:\s?dye)?|fv[ds]\d*|amine|fixable)(?![a-z])",
     re.IGNORECASE,
 )

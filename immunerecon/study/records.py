@@ -15,6 +15,20 @@ from immunerecon.study.tables import Row, Table, read_table
 
 R = TypeVar("R", bound=Record)
 
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+_SHAPES = {
+    "string_type": "text",
+    "dict_type": "a map, KEY: VALUE",
+    "model_type": "a map, KEY: VALUE",
+    "tuple_type": "a list, such as [50, 200]",
+    "too_short": "a map with at least one entry",
+}
+
 
 @dataclass(frozen=True)
 class Records(Generic[R]):
@@ -171,9 +185,9 @@ def explain(fault: ErrorDetails) -> tuple[str, str | None]:
         return "is empty", "a value"
     if kind == "literal_error":
         return f"{value!r} is unknown", context["expected"].replace("'", "").replace(" or ", ", ")
-    bounds = {"greater_than": (">", "gt"), "greater_than_equal": (">=", "ge")}
-    bounds |= {"less_than": ("<", "lt"), "less_than_equal": ("<=", "le")}
-    if kind in bounds:
-        sign, key = bounds[kind]
+    if kind in _BOUNDS:
+        sign, key = _BOUNDS[kind]
         return f"{value} is out of range", f"{sign} {context[key]:g}"
+    if kind in _SHAPES:
+        return f"{value!r} is not {_SHAPES[kind]}", _SHAPES[kind]
     return fault["msg"], context.get("accepted")

@@ -148,8 +148,8 @@ def _read_yaml(folder: Path) -> object:
     except MarkedYAMLError as error:
         row = error.problem_mark.line + 1 if error.problem_mark else None
         raise StudyError([Problem(FILE, error.problem or "is not YAML", row=row)]) from None
-    except YAMLError as error:
-        raise StudyError([Problem(FILE, f"is not YAML: {error}")]) from None
+    except (YAMLError, TypeError) as error:  # TypeError: a list as a key
+        raise StudyError([Problem(FILE, f"is not YAML of plain keys: {error}")]) from None
 
 
 def _refuse_cleverness(text: str) -> None:

@@ -124,7 +124,7 @@ def _decode(data: bytes, file: str) -> str:
 
 def _separator(text: str, columns: Sequence[str]) -> str:
     """Return the separator that splits the header into most accepted columns."""
-    header = text.lstrip("\r\n").split("\n", 1)[0]
+    header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
 
     def score(separator: str) -> tuple[int, int]:
         names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]

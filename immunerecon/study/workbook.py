@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from immunerecon.errors import Problem, StudyError
 
@@ -45,8 +44,10 @@ def read_sheet(path: Path, file: str, *, sheet: str) -> list[list[str]]:
             raise StudyError([Problem(file, f"unpacks to {unpacked} bytes, too many")])
         values = _cells(path, file, sheet, values=True)
         formulas = _cells(path, file, sheet, values=False)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise StudyError([Problem(file, f"is not a readable .xlsx workbook: {error}")]) from error
+    except StudyError:
+        raise
+    except Exception as error:  # a damaged workbook fails in openpyxl in more ways than it names
+        raise StudyError([Problem(file, "is not a readable .xlsx workbook")]) from error
     problems = list(_problems(file, values, formulas))
     if problems:
         raise StudyError(problems)
