@@ -1,0 +1,122 @@
+"""Axes of the field: days from infusion, cells per µL, percent, and instrument decades."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
+
+from immunerecon.gating.engine import Scale
+
+DAYS = (-28, -14, -7, 0, 3, 7, 14, 28, 60, 180, 365, 730, 1825)
+LINEAR_DAYS = 7.0
+_PLAIN_TICKS = {0.0: "0", 0.5: "0.5", 1.0: "1"}
+_CLOSEST = 0.085  # of the display range; two labels nearer than this would touch
+_DECADES = (2, 3, 4, 5, 6, 7)
+
+
+def set_day_axis(ax: Axes, low: float, high: float) -> None:
+    """Give an axes an x axis of days from infusion: linear within a week, then logarithmic.
+
+    Parameters
+    ----------
+    ax
+        The axes.
+    low, high
+        First and last day to show.
+    """
+    ax.set_xscale("asinh", linear_width=LINEAR_DAYS)
+    edges = np.arcsinh(np.array([low, high]) / LINEAR_DAYS)
+    room = 0.04 * (edges[1] - edges[0]) or 1.0
+    left, right = LINEAR_DAYS * np.sinh(np.array([edges[0] - room, edges[1] + room]))
+    ax.set_xlim(left, right)
+    ax.xaxis.set_major_locator(FixedLocator(DAYS))
+    ax.xaxis.set_major_formatter(FixedFormatter([f"{day:d}".replace("-", "−") for day in DAYS]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("Days from infusion")
+
+
+def set_log_axis(ax: Axes, low: float, high: float, *, label: str) -> None:
+    """Give an axes a logarithmic y axis with plain numbers at whole decades.
+
+    Parameters
+    ----------
+    ax
+        The axes.
+    low, high
+        Least and largest number to show, above 0.
+    label
+        Of the axis.
+    """
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    decades = [10.0**power for power in range(first, last + 1)]
+    ax.yaxis.set_major_locator(FixedLocator(decades))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{decade:,g}" for decade in decades]))
+    ax.yaxis.set_minor_locator(LogLocator(subs=tuple(range(2, 10))))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylabel(label)
+
+
+def set_display_axis(axis: Axis, scale: Scale | None) -> None:
+    """Put ticks of the linear instrument scale on an axis that runs over the display scale 0-1.
+
+    Parameters
+    ----------
+    axis
+        The x or y axis of an axes whose limits are set.
+    scale
+        Turns instrument values to display values; without it the ticks are 0, 0.5 and 1.
+    """
+    low, high = axis.get_view_interval()
+    major: Mapping[float, str]
+    minor: Sequence[float]
+    if scale is None:
+        major, minor = _PLAIN_TICKS, []
+    elif _is_linear(scale):
+        major, minor = _thousand_ticks(scale)
+    else:
+        major, minor = _decade_ticks(scale)
+    shown = {place: label for place, label in major.items() if low <= place <= high}
+    axis.set_major_locator(FixedLocator(list(shown)))
+    axis.set_major_formatter(FixedFormatter(_thinned(shown, _CLOSEST * (high - low))))
+    axis.set_minor_locator(FixedLocator([place for place in minor if low <= place <= high]))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _is_linear(scale: Scale) -> bool:
+    ends = scale.inverse(np.array([0.0, 1.0], dtype=np.float32))
+    middle = scale.apply(np.array([ends.mean()], dtype=np.float32))
+    return bool(abs(middle[0] - 0.5) < 0.01)
+
+
+def _thousand_ticks(scale: Scale) -> tuple[dict[float, str], list[float]]:
+    """Ticks of a linear scale at round thousands, labelled at every second one."""
+    top = float(scale.inverse(np.array([1.0], dtype=np.float32))[0])
+    step = 10.0 ** np.floor(np.log10(top / 2)) / 2
+    values = np.arange(0, 1.2 * top, step, dtype=np.float32)
+    places = scale.apply(values)
+    labels = [f"{value / 1000:g}k" if value else "0" for value in values[::2]]
+    return dict(zip(places[::2].tolist(), labels, strict=True)), places.tolist()
+
+
+def _decade_ticks(scale: Scale) -> tuple[dict[float, str], list[float]]:
+    """Ticks at 0 and at each decade on both sides of it, minor ones between."""
+    decades = 10.0 ** np.array(_DECADES)
+    places = scale.apply(np.concatenate([[0.0], decades, -decades[:2]]).astype(np.float32))
+    labels = ["0", *(f"$10^{{{power}}}$" for power in _DECADES)]
+    labels += [f"$-10^{{{power}}}$" for power in _DECADES[:2]]
+    minor = scale.apply(np.outer(decades, np.arange(2, 10)).ravel().astype(np.float32))
+    return dict(zip(places.tolist(), labels, strict=True)), minor.tolist()
+
+
+def _thinned(ticks: Mapping[float, str], closest: float) -> list[str]:
+    """Blank the labels that would touch: 0 stays always, then the higher of two decades."""
+    kept: list[float] = []
+    for place in sorted(ticks, key=lambda place: (ticks[place] != "0", -place)):
+        if all(abs(place - other) >= closest for other in kept):
+            kept.append(place)
+    return [label if place in kept else "" for place, label in ticks.items()]

@@ -1,0 +1,275 @@
+"""Gates on the density of their parent."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.patches import Patch, Polygon, Rectangle
+from numpy.typing import NDArray
+
+from immunerecon.figures.axes import set_display_axis
+from immunerecon.figures.style import INK, MUTED, population_look
+from immunerecon.gating.engine import LOW_CONFIDENCE, Scale
+from immunerecon.gating.gates import Gate, PolygonGate, Range
+from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
+
+Scales = Mapping[str, Scale]
+
+# From a grey that one event shows in, to ink; empty bins stay paper.
+DENSITY = LinearSegmentedColormap.from_list("density", ["#c3c8cf", "#8b939e", "#4a5058", "#16181b"])
+_FEW_EVENTS = 2000  # below which single events are drawn larger than a bin
+_NEAR = 0.1  # of the display: a gate that comes this close to an edge is labelled from there
+_FLAT = 0.3  # of the display: a lower gate would be hidden by its label
+_INSET = 1.8  # points between a gate's corner and its label
+_SOURCES = {"borrowed": "borrowed", "model": "model", "override": "by hand"}
+
+
+def draw_gate(
+    picture: GatePicture, *, ax: Axes, x_scale: Scale | None = None, y_scale: Scale | None = None
+) -> Axes:
+    """Draw a gate on the density of its parent, with the share of the parent inside it.
+
+    Parameters
+    ----------
+    picture
+        The gate and its parent's events.
+    ax
+        Where to draw.
+    x_scale, y_scale
+        The display scales of the two dimensions; without them the axes run from 0 to 1.
+
+    Returns
+    -------
+    Axes
+        `ax`. A dashed outline marks a gate of low confidence (below 0.5).
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> gate = RectangleGate({"CD3": Range(high=0.5), "CD56": Range(low=0.4)})
+    >>> counts = np.zeros((96, 96), dtype=np.uint32)
+    >>> picture = GatePicture("NK", "Lymphocytes", "CD3", "CD56", counts, gate, 0, 0, "data", 1.0)
+    >>> draw_gate(picture, ax=Figure().add_subplot()).get_ylabel()
+    'CD56'
+    """
+    draw_density(picture, ax=ax)
+    outline_gate(picture, ax=ax)
+    _dress(picture, ax, {picture.x: x_scale, picture.y: y_scale})
+    return ax
+
+
+@dataclass(frozen=True)
+class GatePanel:
+    """Gates that share a parent and two dimensions, and so one pair of axes.
+
+    Parameters
+    ----------
+    pictures
+        At least one, all in the dimensions (x, y) of the first.
+    """
+
+    pictures: tuple[GatePicture, ...]
+
+
+def panels_of(pictures: Sequence[GatePicture]) -> tuple[GatePanel, ...]:
+    """Put gates of the same parent and dimensions on one panel.
+
+    Parameters
+    ----------
+    pictures
+        Of one tube, in the order of gating.
+
+    Returns
+    -------
+    tuple of GatePanel
+        In the order of each panel's first gate.
+    """
+    panels: dict[tuple[str, frozenset[str]], list[GatePicture]] = {}
+    for picture in pictures:
+        panel = panels.setdefault((picture.parent, frozenset((picture.x, picture.y))), [])
+        panel.append(picture if not panel or panel[0].x == picture.x else _transposed(picture))
+    return tuple(GatePanel(tuple(panel)) for panel in panels.values())
+
+
+def draw_panel(panel: GatePanel, *, ax: Axes, scales: Scales | None = None) -> Axes:
+    """Draw gates that share a parent and dimensions on one density.
+
+    Parameters
+    ----------
+    panel
+        The gates.
+    ax
+        Where to draw.
+    scales
+        Display scale of each dimension, where known.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+    """
+    first = panel.pictures[0]
+    draw_density(first, ax=ax)
+    for picture in panel.pictures:
+        outline_gate(picture, ax=ax)
+    _dress(first, ax, scales or {})
+    return ax
+
+
+def _transposed(picture: GatePicture) -> GatePicture:
+    return replace(picture, x=picture.y, y=picture.x, counts=picture.counts.T)
+
+
+def draw_density(picture: GatePicture, *, ax: Axes) -> Axes:
+    """Draw the events of a picture's parent: a density, or single events where they are few."""
+    extent = (LOW, HIGH, LOW, HIGH)
+    counts = picture.counts.T.astype(float)
+    norm = LogNorm(vmin=1, vmax=max(30.0, counts.max()))
+    if picture.parent_count < _FEW_EVENTS:
+        up, across = np.nonzero(counts)
+        middle = LOW + (np.arange(BINS) + 0.5) * (HIGH - LOW) / BINS
+        ax.scatter(
+            middle[across],
+            middle[up],
+            s=1.6,
+            c=counts[up, across],
+            cmap=DENSITY,
+            norm=LogNorm(vmin=0.2, vmax=10),
+            linewidths=0,
+            rasterized=True,
+        )
+    else:
+        shown = np.ma.masked_equal(counts, 0)
+        ax.imshow(
+            shown,
+            origin="lower",
+            extent=extent,
+            cmap=DENSITY,
+            norm=norm,
+            interpolation="nearest",
+            aspect="auto",
+        )
+    ax.set_xlim(LOW, HIGH)
+    ax.set_ylim(LOW, HIGH)
+    return ax
+
+
+def outline_gate(picture: GatePicture, *, ax: Axes) -> Axes:
+    """Draw a gate's outline and label it with its share of the parent."""
+    if picture.gate is None:
+        return ax
+    colour = population_look(picture.population).colour
+    fill, outline = (_patch(picture.gate, picture.x, picture.y) for _ in range(2))
+    fill.set(facecolor=colour, edgecolor="none", alpha=0.07)
+    dash = "dashed" if picture.confidence < LOW_CONFIDENCE else "solid"
+    outline.set(fill=False, edgecolor=colour, linestyle=dash)
+    for patch in (fill, outline):
+        ax.add_patch(patch)
+    _label_gate(picture, ax)
+    return ax
+
+
+def _label_gate(picture: GatePicture, ax: Axes) -> None:
+    """Write a gate's label in its upper or lower corner, or above it where it is flat."""
+    corners = np.clip(gate_corners(picture), LOW, HIGH)
+    (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
+    if left < _NEAR:
+        x, across, side = left, 1, "left"
+    elif right > 1 - _NEAR:
+        x, across, side = right, -1, "right"
+    else:
+        x, across, side = (left + right) / 2, 0, "center"
+    if top > 1 - _NEAR:
+        y, up, edge = top, -1, "top"
+    else:
+        y, up, edge = (top if top - bottom < _FLAT else bottom), 1, "bottom"
+    ax.annotate(
+        gate_label(picture),
+        (x, y),
+        xytext=(_INSET * across, _INSET * up),
+        textcoords="offset points",
+        fontsize="small",
+        horizontalalignment=side,
+        verticalalignment=edge,
+        multialignment=side,
+        linespacing=1.1,
+        bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.5},
+    )
+
+
+def gate_label(picture: GatePicture) -> str:
+    r"""Return a gate's name, its share of the parent, and what placed it if not the data.
+
+    Examples
+    --------
+    >>> counts = np.zeros((96, 96), dtype=np.uint32)
+    >>> gate_label(GatePicture("NK", "T", "CD3", "CD56", counts, None, 25, 200, "override", 1.0))
+    'NK\n12.5 %, by hand'
+    """
+    name = picture.population.replace("_", " ")
+    how = _SOURCES.get(picture.source)
+    return f"{name}\n{share(picture.count, picture.parent_count)}" + (f", {how}" if how else "")
+
+
+def share(count: int, parent_count: int) -> str:
+    """Return a percentage of the parent in three digits, a dash where there is no parent event.
+
+    Examples
+    --------
+    >>> share(1, 3), share(3, 4000), share(0, 0)
+    ('33.3 %', '0.075 %', '–')
+    """
+    if parent_count == 0:
+        return "–"
+    percent = 100 * count / parent_count
+    digits = 0 if percent in (0, 100) else max(0, 2 - math.floor(math.log10(percent)))
+    return f"{percent:.{min(digits, 3)}f} %"
+
+
+def gate_corners(picture: GatePicture) -> NDArray[np.float64]:
+    """Return the corners of a picture's gate, shape (n, 2), those of a range cut to the display."""
+    gate = picture.gate
+    if gate is None:
+        return np.empty((0, 2))
+    if isinstance(gate, PolygonGate):
+        return np.array(_vertices(gate, picture.x), dtype=float)
+    across, up = (gate.ranges.get(name, Range()) for name in (picture.x, picture.y))
+    left, right, bottom, top = np.clip([across.low, across.high, up.low, up.high], LOW, HIGH)
+    return np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
+
+
+def _vertices(gate: PolygonGate, x: str) -> list[tuple[float, float]]:
+    """Corners of a polygon with `x` as the first coordinate."""
+    if gate.dimensions[0] == x:
+        return list(gate.vertices)
+    return [(second, first) for first, second in gate.vertices]
+
+
+def _patch(gate: Gate, x: str, y: str) -> Patch:
+    """Outline of a gate; sides without a bound lie outside the axes."""
+    if isinstance(gate, PolygonGate):
+        return Polygon(_vertices(gate, x), closed=True)
+    across, up = (gate.ranges.get(name, Range()) for name in (x, y))
+    left, bottom = max(across.low, LOW - 1), max(up.low, LOW - 1)
+    width, height = min(across.high, HIGH + 1) - left, min(up.high, HIGH + 1) - bottom
+    return Rectangle((left, bottom), width, height)
+
+
+def _dress(picture: GatePicture, ax: Axes, scales: Mapping[str, Scale | None]) -> None:
+    """Name the axes and the parent."""
+    ax.set_xlabel(picture.x)
+    ax.set_ylabel(picture.y)
+    set_display_axis(ax.xaxis, scales.get(picture.x))
+    set_display_axis(ax.yaxis, scales.get(picture.y))
+    ax.tick_params(labelsize="small")
+    parent = picture.parent.replace("_", " ") or "Clean events"
+    ax.set_title(parent, loc="left")
+    ax.set_title(
+        f"{picture.parent_count:,}", loc="right", fontweight="normal", color=MUTED, fontsize="small"
+    )
+    for side in ax.spines.values():
+        side.set(visible=True, color=INK)

@@ -1,0 +1,136 @@
+"""Cumulative incidence of recovery, with the patients at risk below."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from immunerecon.figures.axes import set_day_axis
+from immunerecon.figures.style import MUTED, population_look
+
+Floats = NDArray[np.float64]
+EVERYONE = "all"
+
+
+def incidence_rows(
+    cohort_recovery: pd.DataFrame, population: str, threshold: float, group: str = EVERYONE
+) -> pd.DataFrame:
+    """Return the rows that `draw_cumulative_incidence` shows, by time."""
+    chosen = (
+        (cohort_recovery["group"] == group)
+        & (cohort_recovery["population"] == population)
+        & (cohort_recovery["threshold"] == threshold)
+    )
+    return cohort_recovery[chosen].sort_values("time", kind="stable")
+
+
+def draw_cumulative_incidence(
+    cohort_recovery: pd.DataFrame,
+    *,
+    population: str,
+    threshold: float,
+    ax: Axes,
+    group: str = EVERYONE,
+    last_day: float | None = None,
+) -> Axes:
+    """Draw how many patients had recovered by each day.
+
+    Parameters
+    ----------
+    cohort_recovery
+        Table of the results folder.
+    population, threshold
+        Which cells, and the cells/µL that count as recovered.
+    ax
+        Where to draw.
+    group
+        ``all``, or a dose level.
+    last_day
+        End of the day axis; by default the last day in the table.
+
+    Returns
+    -------
+    Axes
+        `ax`: the Aalen-Johansen curve with its pointwise 95 % interval, where the table has it the
+        earliest curve that the draws allow (dotted), a cross at each competing event, and below
+        the axis the number of patients at risk.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> curve = pd.DataFrame({"group": "all", "population": "NK", "threshold": 100.0,
+    ...     "time": [0.0, 14, 28], "cumulative_incidence": [0, 0.5, 0.5], "low": [np.nan, 0.1, 0.1],
+    ...     "high": [np.nan, 0.8, 0.8], "at_risk": [4, 4, 2]})
+    >>> ax = Figure().add_subplot()
+    >>> draw_cumulative_incidence(curve, population="NK", threshold=100, ax=ax).get_title("left")
+    'NK ≥ 100 per µL'
+    """
+    rows = incidence_rows(cohort_recovery, population, threshold, group)
+    colour = population_look(population).colour
+    time = rows["time"].to_numpy(dtype=float)
+    percent = {name: 100 * rows[name].to_numpy(dtype=float) for name in _curves(rows)}
+    ax.fill_between(
+        time, percent["low"], percent["high"], step="post", color=colour, alpha=0.15, linewidth=0
+    )
+    if "cumulative_incidence_early" in percent:
+        early = percent["cumulative_incidence_early"]
+        ax.step(time, early, where="post", color=colour, linewidth=0.7, linestyle="dotted")
+    ax.step(time, percent["cumulative_incidence"], where="post", color=colour)
+    if "competing" in rows:
+        _draw_crosses(ax, rows[rows["competing"] > 0])
+    ax.set_ylim(0, 105)
+    ax.set_yticks([0, 25, 50, 75, 100])
+    ax.set_ylabel("Recovered (%)")
+    set_day_axis(ax, 0.0, float(time.max(initial=7.0)) if last_day is None else last_day)
+    title = f"{population.replace('_', ' ')} ≥ {threshold:g} per µL"
+    ax.set_title(title, loc="left", pad=1.9 * _label_size(ax))
+    _small_print(ax, _counts(rows), (0, 1), xytext=(0, 4), color=MUTED)
+    _write_at_risk(ax, time, rows["at_risk"].to_numpy(dtype=float))
+    return ax
+
+
+def _curves(rows: pd.DataFrame) -> list[str]:
+    wanted = ("cumulative_incidence", "low", "high", "cumulative_incidence_early")
+    return [name for name in wanted if name in rows]
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    """Say how many patients there are, and what became of them where the table tells."""
+    patients = f"n = {int(rows['at_risk'].iloc[0])}" if len(rows) else "nobody at risk"
+    if not len(rows) or not {"recovered", "competing"} <= set(rows):
+        return patients
+    recovered, competing = int(rows["recovered"].sum()), int(rows["competing"].sum())
+    return f"{patients}: {recovered} recovered" + (f", {competing} competing" if competing else "")
+
+
+def _draw_crosses(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw a cross on the curve at each competing event."""
+    if not rows.empty:  # an empty line that is not clipped upsets the layout
+        height = 100 * rows["cumulative_incidence"]
+        ax.plot(rows["time"], height, "x", color=MUTED, clip_on=False, zorder=3)
+
+
+def _small_print(ax: Axes, text: str, at: tuple[float, float], **where: object) -> None:
+    """Write small print beside the axes, `at` in fractions of them unless told otherwise."""
+    told: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": "small", **where}
+    ax.annotate(text, at, textcoords="offset points", **told)
+
+
+def _write_at_risk(ax: Axes, time: Floats, at_risk: Floats) -> None:
+    """Write the number at risk below each tick of the day axis."""
+    below = (0.0, -4.2 * _label_size(ax))
+    low, high = ax.get_xlim()
+    for day in ax.get_xticks():
+        if low <= day <= high:
+            # Rows are all distinct times: who is at risk at the first one from this day on.
+            place = int(np.searchsorted(time, day))
+            number = f"{at_risk[place]:.0f}" if place < len(at_risk) else "0"
+            where = {"xycoords": ("data", "axes fraction"), "horizontalalignment": "center"}
+            _small_print(ax, number, (float(day), 0), xytext=below, **where)
+    _small_print(ax, "At risk  ", (0, 0), xytext=below, horizontalalignment="right")
+
+
+def _label_size(ax: Axes) -> float:
+    return float(ax.xaxis.get_label().get_fontsize())

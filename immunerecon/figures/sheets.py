@@ -1,0 +1,127 @@
+"""One gate of every tube on one sheet, so that an outlier among hundreds is seen at a glance."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Polygon, Rectangle
+from numpy.typing import NDArray
+
+from immunerecon.figures.densities import DENSITY, gate_corners, share
+from immunerecon.figures.style import FAINT, OKABE_ITO, figure_style, population_look
+from immunerecon.gating.engine import LOW_CONFIDENCE
+from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
+
+PicturesByTube = Mapping[str, Sequence[GatePicture]]
+
+_GAP, _LINE = 10, 13  # pixels between thumbnails, and of a line of print
+_ACROSS, _DOWN = BINS + _GAP, BINS + _GAP + 2 * _LINE
+_FEWEST_COLUMNS, _MOST_COLUMNS = 6, 20
+
+
+def sheet_data(pictures_by_tube: PicturesByTube, population: str) -> pd.DataFrame:
+    """Return the source data of `all_tubes`: one row a thumbnail."""
+    rows: list[dict[str, object]] = []
+    for tube, pictures in pictures_by_tube.items():
+        picture = _picture_of(pictures, population)
+        row: dict[str, object] = {"tube": tube, "population": population}
+        if picture is not None:
+            row |= {
+                "parent": picture.parent,
+                "count": picture.count,
+                "parent_count": picture.parent_count,
+                "source": picture.source,
+                "confidence": picture.confidence,
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def all_tubes(
+    pictures_by_tube: PicturesByTube, *, population: str = "NK", style: str = "nature"
+) -> Figure:
+    """Draw one population's gate in every tube, side by side.
+
+    Parameters
+    ----------
+    pictures_by_tube
+        Label -> pictures of the tube's gates; drawn in this order, line by line.
+    population
+        Whose gate.
+    style
+        ``nature``, ``blood`` or ``poster``.
+
+    Returns
+    -------
+    Figure
+        Two columns wide. Gates of low confidence have a frame in vermillion; a tube in which the
+        population was not gated has an empty one.
+    """
+    n = len(pictures_by_tube)
+    columns = min(max(math.ceil(math.sqrt(1.5 * n)), _FEWEST_COLUMNS), _MOST_COLUMNS)
+    wide, high = columns * _ACROSS, max(1, math.ceil(n / columns)) * _DOWN
+    pixels = np.full((high, wide, 4), 255, dtype=np.uint8)
+    with figure_style(style) as measures:
+        figure = Figure(figsize=measures.size(measures.double_mm / measures.scale * high / wide))
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
+        outlines, frames = [], []
+        # A line of print is a fixed share of a thumbnail, up to the style's own size.
+        size = min(measures.small_pt, 72 * figure.get_figwidth() * _LINE / wide)
+        for place, (tube, pictures) in enumerate(pictures_by_tube.items()):
+            left, top = (place % columns) * _ACROSS + _GAP // 2, (place // columns) * _DOWN + 2
+            picture = _picture_of(pictures, population)
+            number = "not gated"
+            if picture is not None:
+                number = share(picture.count, picture.parent_count)
+                _paste(density_image(picture), pixels[top : top + BINS, left : left + BINS])
+                outlines.append(_outline(picture, left, top))
+            frames.append(_frame(picture, left, top))
+            ax.text(left, top + BINS + 3, f"{tube}\n{number}", fontsize=size, va="top")
+        ax.imshow(pixels, extent=(0, wide, high, 0), interpolation="nearest", aspect="auto")
+        for patches in (frames, outlines):
+            ax.add_collection(PatchCollection(patches, match_original=True))
+        ax.set(xlim=(0, wide), ylim=(high, 0))
+    return figure
+
+
+def _picture_of(pictures: Sequence[GatePicture], population: str) -> GatePicture | None:
+    return next((picture for picture in pictures if picture.population == population), None)
+
+
+def _paste(image: NDArray[np.uint8], place: NDArray[np.uint8]) -> None:
+    """Put the pixels that are not transparent where they belong."""
+    seen = image[..., 3] > 0
+    place[seen] = image[seen]
+
+
+def _outline(picture: GatePicture, left: int, top: int) -> Patch:
+    corners = gate_corners(picture)
+    display = np.clip((corners - LOW) / (HIGH - LOW), 0, 1) * BINS
+    colour = population_look(picture.population).colour
+    places = np.column_stack([left + display[:, 0], top + BINS - display[:, 1]])
+    return Polygon(places, closed=True, fill=False, edgecolor=colour, linewidth=0.7)
+
+
+def _frame(picture: GatePicture | None, left: int, top: int) -> Patch:
+    doubtful = picture is not None and picture.confidence < LOW_CONFIDENCE
+    colour, width = (OKABE_ITO["vermillion"], 1.2) if doubtful else (FAINT, 0.6)
+    return Rectangle((left, top), BINS, BINS, fill=False, edgecolor=colour, linewidth=width)
+
+
+def density_image(picture: GatePicture) -> NDArray[np.uint8]:
+    """Return a picture's density as pixels, shape (96, 96, 4), the first row at the top.
+
+    Parameters
+    ----------
+    picture
+        The picture; bins without events are transparent.
+    """
+    counts = np.ma.masked_equal(picture.counts.T[::-1], 0)
+    norm = LogNorm(vmin=1, vmax=max(30.0, float(picture.counts.max())))
+    pixels: NDArray[np.uint8] = DENSITY(norm(counts), bytes=True)
+    return pixels
