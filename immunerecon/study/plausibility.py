@@ -10,7 +10,7 @@ from immunerecon.study.records import Records
 
 _MOST_CELLS = 500.0  # 10^9/L; more is not compatible with life
 _LONGEST_DAYS = 3653.0
-_FEWEST_PER_KG = 1000.0
+_FEWEST_NK_PER_KG = 1000.0
 
 
 def find_warnings(tables: StudyTables) -> Iterator[Problem]:
@@ -56,11 +56,10 @@ def _patients(patients: Records[Patient]) -> Iterator[Problem]:
         if patient.donor_hla.alleles and _same(patient.donor_hla, patient.recipient_hla):
             message = "donor and recipient have the same typing: no marker can tell them apart"
             yield patients.problem(row, "donor_hla", message)
-        for column in ("nk_cells_per_kg", "cd3_cells_per_kg"):
-            cells = getattr(patient, column)
-            if cells is not None and 0 < cells < _FEWEST_PER_KG and column == "nk_cells_per_kg":
-                message = f"{cells:g} cells/kg is very few; is it in 10^6/kg?"
-                yield patients.problem(row, column, message, "cells/kg, such as 3e7")
+        cells = patient.nk_cells_per_kg
+        if cells is not None and 0 < cells < _FEWEST_NK_PER_KG:
+            message = f"{cells:g} cells/kg is very few; is it in 10^6/kg?"
+            yield patients.problem(row, "nk_cells_per_kg", message, "cells/kg, such as 3e7")
 
 
 def _same(one: Typing, other: Typing) -> bool:
@@ -76,27 +75,27 @@ def _blood_counts(counts: Records[BloodCount]) -> Iterator[Problem]:
             if value is not None and value > _MOST_CELLS:
                 message = f"{value:g} x 10^9/L is impossible; is it in cells/µL?"
                 yield counts.problem(row, column, message, "10^9/L, which is 1000/µL")
-        if count.alc is not None and count.wbc is not None:
-            yield from _disagreement(counts, row, count)
+        message = _disagreement(count)
+        if message:
+            yield counts.problem(row, "alc", message)
     percents = [c.lymphocytes_percent for c in counts.records if c.lymphocytes_percent is not None]
     if len(percents) > 2 and max(percents) <= 1 and any(percents):
         message = "no value is above 1; are they fractions?"
         yield counts.problem(2, "lymphocytes_percent", message, "0-100")
 
 
-def _disagreement(counts: Records[BloodCount], row: int, count: BloodCount) -> Iterator[Problem]:
-    """Compare the lymphocytes reported with those that leukocytes and percentage give."""
-    assert count.alc is not None
-    assert count.wbc is not None
+def _disagreement(count: BloodCount) -> str:
+    """Say how the lymphocytes differ from what leukocytes and percentage give; empty if not."""
+    if count.alc is None or count.wbc is None:
+        return ""
     if count.alc > 1.05 * count.wbc:
-        yield counts.problem(row, "alc", f"alc {count.alc:g} is more than wbc {count.wbc:g}")
-    elif count.lymphocytes_percent is not None:
-        expected = count.wbc * count.lymphocytes_percent / 100
-        if abs(count.alc - expected) > max(0.2 * expected, 0.1):
-            message = (
-                f"alc {count.alc:g} is not {count.lymphocytes_percent:g} % of wbc {count.wbc:g}"
-            )
-            yield counts.problem(row, "alc", message)
+        return f"alc {count.alc:g} is more than wbc {count.wbc:g}"
+    if count.lymphocytes_percent is None:
+        return ""
+    expected = count.wbc * count.lymphocytes_percent / 100
+    if abs(count.alc - expected) <= max(0.2 * expected, 0.1):
+        return ""
+    return f"alc {count.alc:g} is not {count.lymphocytes_percent:g} % of wbc {count.wbc:g}"
 
 
 def _clinical_events(events: Records[ClinicalEvent]) -> Iterator[Problem]:
