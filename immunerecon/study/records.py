@@ -138,7 +138,8 @@ def _record(row: Row, table: Table, model: type[R]) -> R:
 def _missing_columns(table: Table, model: type[Record]) -> Iterator[Problem]:
     for name, field in model.model_fields.items():
         if field.is_required() and name not in table.columns:
-            written = nearest(name, set(table.columns) - set(model.model_fields))
+            unknown = [column for column in table.columns if column not in model.model_fields]
+            written = nearest(name, unknown)
             hint = f"; is {written!r} meant to be it?" if written else ""
             message = f"there is no such column{hint}"
             yield Problem(table.file, message, row=1, column=name, accepted=name)
