@@ -176,10 +176,10 @@ def test_the_same_events_in_every_encoding(name: str, real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "dataset", "shape", "version"),
     [
-        ("Beckman_Coulter_-_Cytomics_FC500.LMD", 1, (27072, 4), "2.0"),
-        ("Beckman_Coulter_-_Cytomics_FC500.LMD", 2, (27072, 8), "3.0"),
-        ("coulter.lmd", 1, (18110, 8), "2.0"),
-        ("coulter.lmd", 2, (18110, 8), "3.0"),
+        ("Beckman_Coulter_-_Cytomics_FC500.LMD", 1, (27072, 4), "FCS2.0"),
+        ("Beckman_Coulter_-_Cytomics_FC500.LMD", 2, (27072, 8), "FCS3.0"),
+        ("coulter.lmd", 1, (18110, 8), "FCS2.0"),
+        ("coulter.lmd", 2, (18110, 8), "FCS3.0"),
     ],
 )
 def test_data_sets_of_list_mode_files(

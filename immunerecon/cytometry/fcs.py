@@ -58,7 +58,7 @@ def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
     -------
     Tube
         Linear values; time in seconds where the file has ``$TIMESTEP``. Its keywords are
-        ``FCSVERSION`` and those of an allow-list: ``$DATE``, ``$BTIM``, ``$ETIM``, ``$VOL``,
+        ``FCSVERSION`` (``FCS3.1``) and those of an allow-list: ``$DATE``, ``$BTIM``, ``$ETIM``, ``$VOL``,
         ``$TIMESTEP``, ``$CYT``, ``$CYTSN``, ``$SYS``, ``$PnV``, ``CREATOR``, ``SOFTWARE`` and
         the spillover matrix (``$SPILLOVER``, ``SPILLOVER`` or ``SPILL``).
 

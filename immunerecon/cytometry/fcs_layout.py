@@ -102,7 +102,7 @@ def locate_data(
 def _mode_flags(header: Header, values: Mapping[str, str]) -> list[str]:
     """Refuse histograms."""
     mode = values.get("$MODE", "").upper()
-    if mode == "L" or (not mode and header.version == "3.2"):
+    if mode == "L" or (not mode and header.version == "FCS3.2"):
         return []
     if not mode:
         return ["$MODE is missing, read as a list of events"]
@@ -211,7 +211,7 @@ def _empty_flag(header: Header) -> str:
 def _place_flags(place: _Place, places: Sequence[_Place], header: Header) -> list[str]:
     """Tell what was wrong with the statements about DATA."""
     flags = []
-    if header.version != "2.0" and all(other.source != "TEXT" for other in places):
+    if header.version != "FCS2.0" and all(other.source != "TEXT" for other in places):
         flags.append("$BEGINDATA is missing, HEADER is used")
     if len({other.segment.begin for other in places}) > 1:
         flags.append(f"HEADER and TEXT disagree where DATA begins, {place.source} is right")

@@ -104,7 +104,7 @@ def read_header(content: Bytes) -> Header:
     if data is not None and data.begin == text.end:
         text = Segment(text.begin, text.end - 1)
         flags.append(f"TEXT and DATA share byte {data.begin}, it is taken as DATA")
-    return Header(version[3:], text, data, analysis, tuple(flags))
+    return Header(version, text, data, analysis, tuple(flags))
 
 
 def read_keywords(content: Bytes, header: Header) -> Text:
