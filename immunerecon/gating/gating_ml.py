@@ -8,14 +8,16 @@ Spidlen J, Moore W, Brinkman RR. Cytometry A 2015;87:683-687. doi:10.1002/cyto.a
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from immunerecon.errors import StrategyError
+from immunerecon.cytometry.spillover import Spillover
+from immunerecon.cytometry.transforms import Scale
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 
 _BASE = "http://www.isac-net.org/std/Gating-ML/v2.0"
+# Element and parameters (A of a linear or arcsinh scale is 0).
+_SCALES = {"Linear": ("flin", "ta"), "Logicle": ("logicle", "twma"), "Arcsinh": ("fasinh", "tma")}
 _NAMES = {
     "gating": f"{_BASE}/gating",
     "transforms": f"{_BASE}/transformations",
@@ -23,19 +25,12 @@ _NAMES = {
 }
 
 
-class Matrix(Protocol):
-    """A spillover matrix with the channels that it is over."""
-
-    channels: tuple[str, ...]
-    matrix: Any
-
-
 def gating_ml(
     gates: Sequence[PlacedGate],
     *,
     markers: Mapping[str, str],
-    scales: Mapping[str, Any],
-    spillover: Matrix | None = None,
+    scales: Mapping[str, Scale],
+    spillover: Spillover | None = None,
 ) -> bytes:
     """Write the gates of a tube as a Gating-ML 2.0 document.
 
@@ -78,7 +73,7 @@ def gating_ml(
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-def _add_matrix(root: Element, spillover: Matrix) -> None:
+def _add_matrix(root: Element, spillover: Spillover) -> None:
     matrix = SubElement(root, "transforms:spectrumMatrix", {"transforms:id": "spillover"})
     for group in ("fluorochromes", "detectors"):
         part = SubElement(matrix, f"transforms:{group}")
@@ -96,13 +91,12 @@ def _scale_id(dimension: str) -> str:
     return "scale_" + re.sub(r"[^\w.-]", "_", dimension)
 
 
-def _add_scale(root: Element, name: str, scale: Any) -> None:  # noqa: ANN401 - any frozen scale
-    kind = {"Linear": "flin", "Logicle": "logicle"}.get(type(scale).__name__)
-    if kind is None:
-        raise StrategyError(f"the display scale {scale!r} has no counterpart in Gating-ML 2.0")
+def _add_scale(root: Element, name: str, scale: Scale) -> None:
+    kind, parameters = _SCALES[type(scale).__name__]
     holder = SubElement(root, "transforms:transformation", {"transforms:id": _scale_id(name)})
-    values = {"A": 0.0, **vars(scale)}
-    told = {f"transforms:{k.upper()}": repr(float(v)) for k, v in values.items()}
+    told = {
+        f"transforms:{key.upper()}": repr(float(getattr(scale, key, 0.0))) for key in parameters
+    }
     SubElement(holder, f"transforms:{kind}", told)
 
 

@@ -1,6 +1,5 @@
 """Donor cells of every draw: each patient's controls, the study's blanks, one estimate a tube."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from immunerecon.enumeration.donor import DonorEstimate, estimate_donor_fraction
+from immunerecon.enumeration.donor import estimate_donor_fraction
+from immunerecon.enumeration.donor_results import DonorEstimate, DonorSettings
 from immunerecon.enumeration.products import product_interval
 from immunerecon.pipeline.course import in_panel_order
 from immunerecon.pipeline.stages import Stages
@@ -20,6 +20,7 @@ from immunerecon.study.hla import InformativeMarker, MarkerChoice, informative_m
 from immunerecon.study.manifest import Patient
 
 Floats = NDArray[np.float32]
+Markers = tuple[InformativeMarker, ...]
 
 
 @dataclass(frozen=True)
@@ -103,51 +104,46 @@ def _estimated(
     study: Study, stages: Stages, index: int, population: str, choice: MarkerChoice
 ) -> dict[str, Any]:
     """Return the estimate of one draw and population, or why there is none."""
-    readable = [
-        marker
-        for marker in choice.informative
-        if _values(stages, index, population, marker.marker) is not None
-    ]
-    if not readable:
+    arrays = stages.gated[index].arrays
+    markers = tuple(m for m in choice.informative if f"donor {population} {m.marker}" in arrays)
+    if not markers:
         reason = choice.why_rejected if not choice.informative else f"{population} was not gated"
         return {"marker": "", "call": "not_evaluable", "reason": reason}
-    estimates = [
-        (marker, _estimate(study, stages, index, population, marker)) for marker in readable
-    ]
-    # Of several informative markers the one that tells the controls apart best is used.
-    marker, best = max(estimates, key=lambda pair: np.nan_to_num(pair[1].youden, nan=-1.0))
-    return {"marker": marker.marker + ("+" if marker.donor_positive else "-"), **_told(best)}
-
-
-def _estimate(
-    study: Study, stages: Stages, index: int, population: str, marker: InformativeMarker
-) -> DonorEstimate:
-    values = _values(stages, index, population, marker.marker)
-    assert values is not None  # the caller's filter
-    controls = _controls(study, stages, index, population, marker)
-    return estimate_donor_fraction(
-        values,
+    draw = _values(stages, index, population, markers)
+    assert draw is not None  # the filter above
+    controls = _controls(study, stages, index, population, markers)
+    estimate = estimate_donor_fraction(
+        draw,
         recipient=controls.recipient,
         donor=controls.donor,
         blanks=controls.blanks,
-        donor_positive=marker.donor_positive,
+        donor_positive=[marker.donor_positive for marker in markers],
+        settings=DonorSettings(seed=study.settings.seed),
     )
+    return {"marker": " ".join(map(_signed, markers)), **_told(estimate)}
 
 
-def _values(stages: Stages, index: int, population: str, marker: str) -> Floats | None:
-    return stages.gated[index].arrays.get(f"donor {population} {marker}")
+def _signed(marker: InformativeMarker) -> str:
+    return marker.marker + ("+" if marker.donor_positive else "-")
+
+
+def _values(stages: Stages, index: int, population: str, markers: Markers) -> Floats | None:
+    """Return a tube's values, shape (events, markers); None where it lacks one of the markers."""
+    arrays = stages.gated[index].arrays
+    names = [f"donor {population} {marker.marker}" for marker in markers]
+    return np.column_stack([arrays[n] for n in names]) if set(names) <= set(arrays) else None
 
 
 def _controls(
-    study: Study, stages: Stages, index: int, population: str, marker: InformativeMarker
+    study: Study, stages: Stages, index: int, population: str, markers: Markers
 ) -> Controls:
     """Gather the control tubes of a draw's panel."""
     draw = study.samples[index]
+    alike = _alike(study, markers)
     found: dict[str, list[Floats]] = {"recipient": [], "donor": [], "blank": []}
-    alike = _alike(study, marker)
     for other in stages.gated:
         sample = study.samples[other]
-        values = _values(stages, other, population, marker.marker)
+        values = _values(stages, other, population, markers)
         if values is None or sample.panel != draw.panel:
             continue
         if sample.role == "donor_control" and sample.patient == draw.patient:
@@ -155,12 +151,12 @@ def _controls(
         elif other in _recipient_controls(study, sample.patient, draw.panel):
             if sample.patient == draw.patient:
                 found["recipient"].append(values)
-            elif alike.get(sample.patient or "", False):
+            elif sample.patient in alike:
                 found["blank"].append(values)
     return Controls(*(tuple(found[key]) for key in ("recipient", "donor", "blank")))
 
 
-def _recipient_controls(study: Study, patient: str | None, panel: str) -> set[int]:
+def _recipient_controls(study: Study, patient: str, panel: str) -> set[int]:
     """Return a patient's control tubes, in their absence the draws before the infusion."""
     own = {
         index: sample
@@ -175,14 +171,16 @@ def _recipient_controls(study: Study, patient: str | None, panel: str) -> set[in
     }
 
 
-def _alike(study: Study, marker: InformativeMarker) -> Mapping[str, bool]:
-    """Return which recipients stand on the same side of a marker as this one."""
-    recipient_carries = not marker.donor_positive
+def _alike(study: Study, markers: Markers) -> set[str]:
+    """Return the recipients who stand on the recipient's side of every marker."""
     return {
-        patient.patient: antigen_presence(marker.marker, patient.recipient_hla).present
-        is recipient_carries
+        patient.patient
         for patient in study.patients
-        if patient.recipient_hla is not None
+        if all(
+            antigen_presence(marker.marker, patient.recipient_hla).present
+            is (not marker.donor_positive)
+            for marker in markers
+        )
     }
 
 
@@ -201,7 +199,10 @@ def _told(estimate: DonorEstimate) -> dict[str, Any]:
         "reason": estimate.reason,
         "sensitivity": estimate.sensitivity,
         "specificity": estimate.specificity,
+        "rogan_gladen": estimate.rogan_gladen,
+        "gain_shift": estimate.gain_shift,
         "method": estimate.method,
+        "flags": "; ".join(estimate.flags),
     }
 
 

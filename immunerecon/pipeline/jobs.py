@@ -6,10 +6,10 @@ from pathlib import Path
 
 from immunerecon.cytometry.compensation import Spillover, compensate, spillover_from_keyword
 from immunerecon.cytometry.fcs import read_fcs
+from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
-from immunerecon.gating.engine import Scale
 from immunerecon.gating.strategy import Strategy
 from immunerecon.study.panel import find_markers
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from immunerecon.cytometry.transforms import Scale
 from immunerecon.errors import ResultsError
-from immunerecon.gating.engine import Scale
 from immunerecon.gating.pictures import GatePicture
 from immunerecon.pipeline.provenance import SCHEMA_VERSION, read_run
 from immunerecon.pipeline.records import Record, load_record

@@ -6,13 +6,11 @@ One scale serves a patient's whole series, so a boundary means the same on every
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from immunerecon.cytometry.transforms import Linear, Logicle
-from immunerecon.gating.engine import Scale
+from immunerecon.cytometry.transforms import Arcsinh, Linear, Logicle, Scale, scale_for
+from immunerecon.cytometry.tube import Channel
 from immunerecon.pipeline.records import Record
 
-_WIDTH_STEP = 0.1  # decades; a further tube rarely moves a median by this much
+_SCATTER = ("FSC", "SSC")
 
 
 def choose_scales(surveys: Sequence[Record]) -> dict[str, Scale]:
@@ -26,8 +24,8 @@ def choose_scales(surveys: Sequence[Record]) -> dict[str, Scale]:
     Returns
     -------
     dict of Scale
-        `Linear` for scatter; `Logicle` for fluorescence, with the median width of the tubes'
-        (rounded to 0.1 decades) and the largest top.
+        `Linear` for scatter, `Logicle` for fluorescence; in mass cytometry, which has no scatter,
+        `Arcsinh`. The top is the largest of the tubes'.
     """
     tops: dict[str, float] = {}
     widths: dict[str, list[float]] = {}
@@ -35,14 +33,14 @@ def choose_scales(surveys: Sequence[Record]) -> dict[str, Scale]:
         for marker, top in survey.facts["tops"].items():
             tops[marker] = max(top, tops.get(marker, 0.0))
         for marker, width in survey.facts["widths"].items():
-            widths.setdefault(marker, []).append(width)
-    return {marker: _scale(top, widths.get(marker)) for marker, top in tops.items()}
-
-
-def _scale(top: float, widths: Sequence[float] | None) -> Scale:
-    if widths is None:
-        return Linear(t=top)
-    return Logicle(t=top, w=float(np.round(np.median(widths) / _WIDTH_STEP) * _WIDTH_STEP))
+            # Rounded, so that a further tube rarely changes the scale of all others.
+            widths.setdefault(marker, []).append(round(width, 1))
+    if not any(marker.startswith(_SCATTER) for marker in tops):
+        return {marker: Arcsinh(top) for marker, top in tops.items()}
+    return {
+        marker: scale_for(Channel(marker, "", top), widths.get(marker, ()))
+        for marker, top in tops.items()
+    }
 
 
 def instrument_key(survey: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -59,7 +57,7 @@ def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, Any]]:
 
 def scales_from(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Scale]:
     """Return scales from their parameters."""
-    kinds = {"Linear": Linear, "Logicle": Logicle}
+    kinds = {"Linear": Linear, "Logicle": Logicle, "Arcsinh": Arcsinh}
     return {
         marker: kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})
         for marker, values in facts.items()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from immunerecon.gating.engine import Scale
+from immunerecon.cytometry.transforms import Scale
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
 from immunerecon.pipeline.progress import track

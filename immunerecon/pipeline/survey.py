@@ -3,10 +3,12 @@
 import numpy as np
 
 from immunerecon.cytometry.transforms import logicle_width
+from immunerecon.cytometry.tube import Channel, Events
 from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
 from immunerecon.pipeline.records import Record
 
 _ENOUGH_EVENTS = 20_000  # the spread of the negatives is known to 1 % by then
+_SCATTER_BULK_PERCENT = 99.5
 
 
 def survey_tube(job: TubeJob) -> Record:
@@ -30,7 +32,7 @@ def survey_tube(job: TubeJob) -> Record:
     some = tube.select(np.arange(tube.n_events) % stride == 0)
     some = compensated(some, job.compensation)
     used = [m for m in job.strategy.markers() if m in markers]
-    tops = {m: _top(channels[markers[m]].maximum, tube.values(markers[m])) for m in used}
+    tops = {m: _top(channels[markers[m]], tube.values(markers[m])) for m in used}
     widths = {
         m: logicle_width(some.values(markers[m]), t=tops[m])
         for m in used
@@ -49,7 +51,21 @@ def survey_tube(job: TubeJob) -> Record:
     )
 
 
-def _top(maximum: float, values: np.ndarray) -> float:
-    """Return the top of a channel's linear scale: ``$PnR`` unless events lie beyond it."""
-    largest = float(values.max(initial=1.0))
-    return maximum if largest <= 1.01 * maximum else float(2 ** np.ceil(np.log2(largest)))
+def _top(channel: Channel, values: Events) -> float:
+    """Return the top of a channel's linear scale: ``$PnR``, unless it does not fit the events.
+
+    Events beyond it show that it is wrong; scatter that fills less than a quarter of it would
+    hide all structure on a linear scale. Then it is the power of 2 above the events.
+    """
+    if values.size == 0:
+        return channel.maximum
+    if channel.is_scatter:
+        bulk = float(np.percentile(values, _SCATTER_BULK_PERCENT))
+        if bulk < channel.maximum / 4:
+            return _power_of_two(2 * bulk)
+    largest = float(values.max())
+    return channel.maximum if largest <= 1.01 * channel.maximum else _power_of_two(largest)
+
+
+def _power_of_two(value: float) -> float:
+    return float(2 ** np.ceil(np.log2(max(value, 1.0))))
