@@ -136,7 +136,7 @@ def cohort_recovery_table(
     require_columns(patients, "patients", ("patient",))
     times = recovery_times(recovery, clinical_events)
     curves = []
-    for group, members in _groups(patients, recovery):
+    for group, members in cohort_groups(patients, recovery):
         for (population, threshold), rows in recovery.groupby(["population", "threshold"]):
             own = rows[rows["patient"].isin(members)]
             at_risk = times[
@@ -191,8 +191,8 @@ def dose_levels(patients: pd.DataFrame) -> "pd.Series[str]":
     return known.map(lambda level: f"{level:g}" if isinstance(level, float) else str(level))
 
 
-def _groups(patients: pd.DataFrame, recovery: pd.DataFrame) -> Iterator[tuple[str, set[str]]]:
-    """Everyone, then each dose level when there are several."""
+def cohort_groups(patients: pd.DataFrame, recovery: pd.DataFrame) -> Iterator[tuple[str, set[str]]]:
+    """Give everyone, then each dose level when there are several, with their patients."""
     yield EVERYONE, set(recovery["patient"])
     levels = dose_levels(patients)
     distinct = sorted(set(levels), key=lambda level: (len(level), level))

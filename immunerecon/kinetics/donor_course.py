@@ -141,13 +141,15 @@ def _course(
 
 
 def _limits(rows: pd.DataFrame, measure: str) -> NDArray[np.float64]:
-    """Limit of detection in a measure; cells/µL are the fraction's times the cells/µL."""
+    """Limit of detection in a measure."""
     lod = _numbers(rows, "lod")
     if measure == "cells_per_ul":
-        # Total cells/µL from the estimates, or from their upper ends where the estimate is 0.
+        # Donor and recipient cells together, from the estimates or, where those are 0, from the
+        # upper ends of their intervals.
         total = _ratio(rows, "donor_cells_per_ul", "donor_fraction")
         upper = _ratio(rows, "donor_cells_per_ul_high", "fraction_high")
-        lod = lod * np.where(np.isfinite(total), total, upper)
+        given = _numbers(rows, "lod_cells_per_ul")
+        lod = np.where(np.isfinite(given), given, lod * np.where(total > 0, total, upper))
     return np.where(lod > 0, lod, np.nan)
 
 
