@@ -9,6 +9,7 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.errors import Problem, StudyError, TubeError
 from immunerecon.files import write_atomically
 from immunerecon.pipeline.progress import track
+from immunerecon.study.antibodies import hla_marker
 from immunerecon.study.guesses import Guess, guess_from_name
 from immunerecon.study.panel import find_markers
 
@@ -94,7 +95,7 @@ def _panels(markers: Mapping[str, frozenset[str]]) -> dict[frozenset[str], str]:
 
 
 def _strategy(markers: frozenset[str]) -> str:
-    return "donor_nk" if any(name.startswith("HLA-") for name in markers) else "lineage"
+    return "donor_nk" if any(map(hla_marker, markers)) else "lineage"
 
 
 def _settings(name: str, panels: Mapping[frozenset[str], str]) -> str:
