@@ -68,7 +68,7 @@ def _run(
 ) -> tuple[dict[int, Record], dict[int, str], dict[int, str]]:
     """Run one step on all jobs; return records, errors and keys by position."""
     keys = {i: record_key(name, code_version(), *job_inputs(job)) for i, job in jobs.items()}
-    outcomes = run_step(step, [(keys[i], job) for i, job in jobs.items()], records, workers=workers)
+    outcomes = run_step(step, {keys[i]: job for i, job in jobs.items()}, records, workers=workers)
     done: dict[int, Record] = {}
     errors: dict[int, str] = {}
     description = {"survey": "Reading", "gate": "Gating"}[name]

@@ -1,6 +1,10 @@
-"""The same pure function on many tubes: one process or several, in any order, one outcome."""
+"""The same pure function on many tubes: one process or several, in any order, one outcome.
 
-from collections.abc import Callable, Iterator, Sequence
+A worker that dies (killed, out of memory) takes joblib's whole batch with it. Each job therefore
+marks that it has begun; those that had begun when a worker died are tried once more, each alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +13,12 @@ from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.records import Record, load_record, save_record
 
 Step = Callable[[TubeJob], Record]
+Jobs = Mapping[str, TubeJob]
+
+DIED_TWICE = (
+    "the process that worked on this file died twice (killed, or out of memory); the other files "
+    "were not affected. Run again with fewer workers"
+)
 
 
 @dataclass(frozen=True)
@@ -23,19 +33,14 @@ class Outcome:
         What was made, or None.
     error
         Why nothing was made, or empty.
-    resumed
-        Whether an earlier run had made it.
     """
 
     index: int
     record: Record | None
     error: str = ""
-    resumed: bool = False
 
 
-def run_step(
-    step: Step, jobs: Sequence[tuple[str, TubeJob]], folder: Path, *, workers: int = 1
-) -> Iterator[Outcome]:
+def run_step(step: Step, jobs: Jobs, folder: Path, *, workers: int = 1) -> Iterator[Outcome]:
     """Run a step on each job that has no record yet, and keep the records.
 
     Parameters
@@ -43,7 +48,7 @@ def run_step(
     step
         A pure function of a job, importable by name.
     jobs
-        Each with the key of its record.
+        By the key of their records.
     folder
         Where records are kept.
     workers
@@ -54,23 +59,73 @@ def run_step(
     Outcome
         In order of completion; the jobs already done come first.
     """
-    todo = []
-    for key, job in jobs:
-        record = load_record(folder, key)
-        if record is None:
-            todo.append((key, job))
-        else:
-            yield Outcome(job.index, record, resumed=True)
-    if workers == 1 or len(todo) < 2:
-        yield from (_done(step, key, job, folder) for key, job in todo)
+    todo = dict(jobs)
+    yield from _found(todo, folder)
+    if workers == 1:
+        yield from (_do(step, key, job, folder) for key, job in todo.items())
         return
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    while todo:
+        try:
+            for key, outcome in _in_processes(step, todo, folder, workers):
+                del todo[key]
+                yield outcome
+        except TerminatedWorkerError:
+            yield from _found(todo, folder)
+            suspects = {key: job for key, job in todo.items() if _mark(folder, key).exists()}
+            for key, job in suspects.items():
+                del todo[key]
+                yield _alone(step, key, job, folder)
+
+
+def _found(todo: dict[str, TubeJob], folder: Path) -> Iterator[Outcome]:
+    """Yield the jobs that have a record, and take them off the list."""
+    for key, job in list(todo.items()):
+        if (record := load_record(folder, key)) is not None:
+            del todo[key]
+            yield Outcome(job.index, record)
+
+
+def _in_processes(
+    step: Step, jobs: Jobs, folder: Path, workers: int
+) -> Iterator[tuple[str, Outcome]]:
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_done)(step, key, job, folder) for key, job in todo)
+    # A copy: the caller takes finished jobs off its list while this runs.
+    yield from parallel(
+        delayed(_do_keyed)(step, key, job, folder) for key, job in list(jobs.items())
+    )
 
 
-def _done(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
+def _alone(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
+    """Try a job a second time in a process of its own."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    try:
+        # Two processes for one job: with one, joblib would work in this very process.
+        [(_, outcome)] = _in_processes(step, {key: job}, folder, 2)
+    except TerminatedWorkerError:
+        _mark(folder, key).unlink(missing_ok=True)
+        return Outcome(job.index, None, DIED_TWICE)
+    return outcome
+
+
+def _do_keyed(step: Step, key: str, job: TubeJob, folder: Path) -> tuple[str, Outcome]:
+    mark = _mark(folder, key)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    outcome = _do(step, key, job, folder)
+    mark.unlink(missing_ok=True)
+    return key, outcome
+
+
+def _mark(folder: Path, key: str) -> Path:
+    return folder / f"{key}.begun"
+
+
+def _do(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
     from threadpoolctl import threadpool_limits
 
     try:
