@@ -58,9 +58,10 @@ def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
     -------
     Tube
         Linear values; time in seconds where the file has ``$TIMESTEP``. Its keywords are
-        ``FCSVERSION`` (``FCS3.1``) and those of an allow-list: ``$DATE``, ``$BTIM``, ``$ETIM``, ``$VOL``,
-        ``$TIMESTEP``, ``$CYT``, ``$CYTSN``, ``$SYS``, ``$PnV``, ``CREATOR``, ``SOFTWARE`` and
-        the spillover matrix (``$SPILLOVER``, ``SPILLOVER`` or ``SPILL``).
+        ``FCSVERSION`` (such as ``FCS3.1``) and those of an allow-list: ``$DATE``, ``$BTIM``,
+        ``$ETIM``, ``$VOL``, ``$TIMESTEP``, ``$CYT``, ``$CYTSN``, ``$SYS``, ``$PnV``,
+        ``CREATOR``, ``SOFTWARE`` and the spillover matrix (``$SPILLOVER``, ``SPILLOVER`` or
+        ``SPILL``).
 
     Raises
     ------
