@@ -77,7 +77,7 @@ def run(
         if results.resumed and (out / "report.html").exists():
             typer.echo(f"Nothing to do: {out} is up to date.")
         else:
-            write_outputs(content, results)
+            write_outputs(results)
     failed = results.samples[results.samples["status"] == "failed"]
     for file, reason in zip(failed["file"], failed["reason"], strict=True):
         typer.echo(f"Failed: {file}: {reason}", err=True)
@@ -144,24 +144,41 @@ def simulate(
         typer.echo(simulate_trial(out, patients=patients, seed=seed))
 
 
+ResultsFolder = Annotated[Path, typer.Argument(help="Results folder of a run.")]
+
+
 @app.command()
 def figures(
-    results: Annotated[Path, typer.Argument(help="Results folder of a run.")],
+    results: ResultsFolder,
+    style: Annotated[str, typer.Option(help="nature, blood or poster.")] = "nature",
 ) -> None:
-    """Draw the figures of a run again, as PDF, SVG and PNG.
+    """Draw the figures of a run again, as PDF, SVG and PNG with their source data.
 
-    Example: immunerecon figures my_results
+    Example: immunerecon figures my_results --style blood
     """
     from immunerecon.pipeline.results import load_results
     from immunerecon.report.outputs import write_figures
 
     with _errors_told():
-        typer.echo(write_figures(load_results(results)))
+        typer.echo(write_figures(load_results(results), style=style))
+
+
+@app.command()
+def report(results: ResultsFolder) -> None:
+    """Write the report of a run again.
+
+    Example: immunerecon report my_results
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.report.outputs import write_report
+
+    with _errors_told():
+        typer.echo(write_report(load_results(results)))
 
 
 @app.command()
 def export(
-    results: Annotated[Path, typer.Argument(help="Results folder of a run.")],
+    results: ResultsFolder,
     xlsx: Annotated[Path, typer.Option("--xlsx", help="Excel workbook to write.")],
 ) -> None:
     """Write all tables of a run into one Excel workbook.

@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from immunerecon.kinetics.cohort import cohort_recovery_table
 from immunerecon.kinetics.persistence import persistence_table
 from immunerecon.kinetics.recovery import recovery_table
-from immunerecon.pipeline.tables import table
+from immunerecon.pipeline.tables import COLUMNS, table
 from immunerecon.study.folder import Study
-from immunerecon.study.manifest import ClinicalEvent, Patient
+from immunerecon.study.manifest import Chimerism, ClinicalEvent, Patient, ReferenceRange
 
 
 def course_tables(
@@ -38,6 +38,19 @@ def course_tables(
         "persistence": table("persistence", persistence_table(donor_cells, events)),
         "recovery": table("recovery", recovery),
         "cohort_recovery": table("cohort_recovery", cohort),
+    }
+
+
+def study_tables(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the tables of the study itself that results are read with."""
+    told: dict[str, tuple[Sequence[BaseModel], type[BaseModel]]] = {
+        "patients": (study.patients, Patient),
+        "clinical_events": (study.clinical_events, ClinicalEvent),
+        "chimerism": (study.chimerism, Chimerism),
+        "reference_ranges": (study.reference_ranges, ReferenceRange),
+    }
+    return {
+        name: frame_of(rows, model)[list(COLUMNS[name])] for name, (rows, model) in told.items()
     }
 
 

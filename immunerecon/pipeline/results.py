@@ -34,6 +34,8 @@ class Results:
         What run.json says.
     samples, populations, gates, donor_cells, persistence, recovery, cohort_recovery : DataFrame
         The tables, as the documentation of the results folder describes them.
+    patients, clinical_events, chimerism, reference_ranges : DataFrame
+        What the study told, without dates and typings.
     resumed
         Whether the last call found everything done.
     """
@@ -47,6 +49,10 @@ class Results:
     persistence: pd.DataFrame
     recovery: pd.DataFrame
     cohort_recovery: pd.DataFrame
+    patients: pd.DataFrame
+    clinical_events: pd.DataFrame
+    chimerism: pd.DataFrame
+    reference_ranges: pd.DataFrame
     resumed: bool = False
 
     @property

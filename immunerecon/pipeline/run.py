@@ -10,7 +10,7 @@ from immunerecon.errors import ResultsError
 from immunerecon.files import write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.strategy_file import load_strategy
-from immunerecon.pipeline.course import course_tables
+from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.donors import donor_table
 from immunerecon.pipeline.locks import locked
 from immunerecon.pipeline.plan import code_version, plan_study
@@ -84,13 +84,14 @@ def _tables(study: Study, stages: Stages) -> dict[str, pd.DataFrame]:
         "gates": gates_table(study, stages),
         "donor_cells": donor_cells,
         **course_tables(study, populations, donor_cells),
+        **study_tables(study),
     }
 
 
 def _fingerprint(study: Study, stages: Stages) -> str:
     """Return a digest of all that the tables depend on."""
-    rows = (study.samples, study.patients, study.clinical_events, study.blood_counts)
-    told = [row.model_dump_json() for table in rows for row in table]
+    rows = (*study.samples, *study.patients, *study.clinical_events, *study.blood_counts)
+    told = [row.model_dump_json() for row in (*rows, *study.chimerism, *study.reference_ranges)]
     settings = study.settings.model_dump_json()
     return digest([code_version(), stages.keys, stages.errors, told, settings])
 

@@ -38,6 +38,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("group", "population", "threshold", "time", "cumulative_incidence", "low", "high"),
         "at_risk",
     ),
+    # What the study told, without dates and typings: results stand on their own.
+    "patients": (
+        *("patient", "dose_level", "nk_cells_per_kg", "cd3_cells_per_kg"),
+        *("age", "sex", "weight_kg"),
+    ),
+    "clinical_events": ("patient", "day", "event", "term", "grade", "value"),
+    "chimerism": ("patient", "day", "population", "donor_percent", "method"),
+    "reference_ranges": ("population", "low", "high", "source"),
 }
 
 

@@ -1,0 +1,85 @@
+"""Figures and report of a results folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from immunerecon.figures.courses import Limits
+from immunerecon.figures.saving import save_figure
+from immunerecon.pipeline.progress import track
+from immunerecon.pipeline.results import Results
+from immunerecon.report.contents import ReportData
+from immunerecon.report.drawings import Drawing, draw_study
+from immunerecon.report.page import write_page
+
+
+def write_outputs(results: Results) -> None:
+    """Write figures and report, each figure drawn once for both."""
+    data = report_data(results)
+    drawings = list(draw_study(data))
+    _save(drawings, results.folder / "figures")
+    write_page(results.folder / "report.html", data, drawings)
+
+
+def write_figures(results: Results, *, style: str = "nature") -> Path:
+    """Draw every figure of a run as PDF, SVG and PNG, with its source data as CSV beside it.
+
+    Parameters
+    ----------
+    results
+        Of `run_study` or `load_results`.
+    style
+        ``nature``, ``blood`` or ``poster``.
+
+    Returns
+    -------
+    Path
+        The folder ``figures`` of the results.
+    """
+    return _save(list(draw_study(report_data(results), style=style)), results.folder / "figures")
+
+
+def _save(drawings: Sequence[Drawing], folder: Path) -> Path:
+    for drawing in track(drawings, len(drawings), "Drawing"):
+        save_figure(drawing.figure, folder, drawing.name, data=drawing.data)
+    return folder
+
+
+def write_report(results: Results) -> Path:
+    """Write ``report.html``: one page that opens from disk and needs nothing else.
+
+    Parameters
+    ----------
+    results
+        Of `run_study` or `load_results`.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    return write_page(results.folder / "report.html", report_data(results))
+
+
+def report_data(results: Results) -> ReportData:
+    """Return all that figures and report of a run say."""
+    ranges = results.reference_ranges
+    pairs = zip(ranges["low"], ranges["high"], strict=True)
+    return ReportData(
+        study=str(results.run["study"]),
+        samples=results.samples,
+        populations=results.populations,
+        gates=results.gates,
+        donor_cells=results.donor_cells,
+        persistence=results.persistence,
+        recovery=results.recovery,
+        cohort_recovery=results.cohort_recovery,
+        patients=results.patients,
+        clinical_events=results.clinical_events,
+        pictures=results.pictures,
+        scales=results.scales,
+        limits=Limits(
+            thresholds=results.run["parameters"]["recovery_thresholds"],
+            reference=dict(zip(ranges["population"], pairs, strict=True)),
+        ),
+        run=results.run,
+    )
