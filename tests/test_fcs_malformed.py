@@ -190,6 +190,7 @@ READ = [
     Case(49, fcs(delimiter="\x01"), "control character 0x01"),
     Case(49, fcs(delimiter="\0"), "control character 0x00"),
     Case(50, fcs(raw_end="$TOT/4/"), ""),
+    Case(50, fcs({"$CYT": "A//B"}, raw_end="$CYT/A//B/"), ""),
     Case(51, fcs({"$P3S": "CD3 µ"}, encoding="latin-1"), "beyond ASCII"),
     Case(51, fcs({"$P3S": "CD3 µ"}), "beyond ASCII"),
     Case(53, fcs({"$P1S": "", "$CYT": "", "$P2S": ""}), ""),

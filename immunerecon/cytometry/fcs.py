@@ -95,7 +95,7 @@ def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
     at byte 0: the file does not begin with FCS, so it is no FCS file
     """
     before = _state(path)
-    content = _map(path)
+    content = _map(path, n_bytes=before[0])
     data_set = _chosen(_data_sets(content), dataset)
     # Hashing takes as long as reading and leaves the interpreter free.
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -121,14 +121,16 @@ def _state(path: Path) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _map(path: Path) -> Bytes:
+def _map(path: Path, *, n_bytes: int) -> Bytes:
     """Map the file into memory; pages are read as they are used."""
+    if n_bytes == 0:
+        return np.empty(0, dtype=np.uint8)
     try:
-        if path.stat().st_size == 0:
-            return np.empty(0, dtype=np.uint8)
-        return np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+        return np.asarray(np.memmap(path, dtype=np.uint8, mode="r", shape=(n_bytes,)))
     except OSError as error:
         raise FcsError(f"the file cannot be read: {error.strerror}") from error
+    except ValueError as error:  # shorter than a moment ago
+        raise FcsError("the file changed while it was read") from error
 
 
 def _data_sets(content: Bytes) -> list[_DataSet]:
@@ -214,8 +216,8 @@ def _channel(parameter: Parameter, column: Columns, time_step: float) -> Channel
     else:
         maximum /= parameter.gain
     if math.isnan(maximum):
-        finite = column[np.isfinite(column)]
-        maximum = float(finite.max()) if finite.size else 0.0
+        largest = float(column.max(initial=0.0, where=np.isfinite(column)))
+        maximum = largest if largest > 0 else 1.0
     return Channel(parameter.name, parameter.label, maximum)
 
 

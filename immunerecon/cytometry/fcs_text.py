@@ -133,7 +133,11 @@ def read_keywords(content: Bytes, header: Header) -> Text:
     extra = _supplement(primary.values, header.text)
     if extra is None:
         return primary
-    if extra.begin < HEADER_BYTES or extra.end >= content.size or extra.end < extra.begin:
+    if (
+        extra.begin < HEADER_BYTES
+        or not 0 <= extra.end - extra.begin < TEXT_CAP
+        or (extra.end >= content.size)
+    ):
         return Text(primary.values, (*primary.flags, "the supplemental TEXT is out of place"))
     try:
         further = _parse(content, extra)
@@ -234,9 +238,10 @@ def _parse(content: Bytes, place: Segment) -> Text:
     pair = re.compile(rf"([^{d}]+){d}((?:[^{d}]++|{d}{d})*+){d}(?!{d})")
     position = 1
     while match := pair.match(text, position):
-        name, value = match[1].strip(BLANKS).upper(), match[2].strip(BLANKS)
+        name = match[1].strip(BLANKS).upper()
+        value = match[2].replace(delimiter * 2, delimiter).strip(BLANKS)
         _check_pair(values, name, value, place.begin + position)
-        values[name] = value.replace(delimiter * 2, delimiter)
+        values[name] = value
         position = match.end()
     rest = text[position:].strip(delimiter)
     if delimiter in rest or not values:

@@ -44,9 +44,11 @@ def spillover_from_controls(
 
     Raises
     ------
+    MarkerError
+        When a tube lacks a channel.
     CompensationError
-        When a tube lacks a channel, has no bright population clear of the negative one, or has
-        fewer than 100 bright or negative events.
+        When a tube has no bright population clear of the negative one, or fewer than 100 bright
+        or negative events.
 
     Notes
     -----

@@ -106,11 +106,12 @@ class Tube:
 
     def select(self, kept: NDArray[np.bool_]) -> "Tube":
         """Return the tube with only the events where `kept` is true."""
-        columns = np.empty((int(kept.sum()), len(self.channels)), dtype=np.float32, order="F")
-        for position in range(len(self.channels)):
-            columns[:, position] = self.events[kept, position]
+        rows = np.flatnonzero(kept)
+        columns = np.empty((len(self.channels), rows.size), dtype=np.float32)
+        for column, values in zip(columns, self.events.T, strict=True):
+            np.take(values, rows, out=column, mode="clip")
         columns.flags.writeable = False
-        return replace(self, events=columns)
+        return replace(self, events=columns.T)
 
     def flagged(self, *flags: str) -> "Tube":
         """Return the tube with further flags."""
