@@ -82,10 +82,10 @@ def fit_censored_line(x: Floats, y: Floats, below: NDArray[np.bool_]) -> Censore
     start, *_ = np.linalg.lstsq(design[~below], y[~below], rcond=None)
     sigma = float(np.sqrt(np.mean((y[~below] - design[~below] @ start) ** 2)))
     # Points on one line give no scatter; the line is then the answer as it stands.
-    floor = 1e-9 * max(float(np.ptp(y[~below])), 1e-300)
+    floor = 1e-12 + 1e-9 * float(np.abs(y[~below]).max())
     if sigma <= floor and np.all(design[below] @ start <= y[below] + floor):
         return CensoredLine(float(start[0]), float(start[1]), 0.0, 0.0, n_seen - 2)
-    parameters = np.append(start, 1.0) / max(sigma, 1e-3 * float(np.ptp(y[~below])))
+    parameters = np.append(start, 1.0) / max(sigma, 1e-3 * float(np.ptp(y[~below])), floor)
     parameters, information = _maximise(parameters, design, y, below)
     beta, scale = parameters[:2], parameters[2]
     covariance = np.linalg.inv(information)

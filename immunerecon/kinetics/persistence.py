@@ -13,7 +13,7 @@ from immunerecon.kinetics.exposure import (
     area_under_curve,
     fit_terminal_phase,
 )
-from immunerecon.kinetics.undetected import implied_course
+from immunerecon.kinetics.undetected import LONGEST_CONTINUATION_DAYS, implied_course
 
 AUC_UNTIL_DAY = 28.0
 AUC_LARGEST_GAP_DAYS = 14.0
@@ -69,9 +69,9 @@ def persistence_table(
     ``never_detected``; ``not_evaluable``: no evaluable draw. The duration lies in
     (`duration_low`, `duration_high`]; the upper end is infinite while cells persist.
 
-    The area needs three draws in (0, 28] and no gap over 14 days between infusion, draws and
-    day 28. Without a draw at or after day 28 the course is continued along its terminal phase for
-    at most seven days.
+    The area needs three draws in (0, 28], no gap over 14 days between the infusion and these draws,
+    and a draw on day 21 or later, or one after day 28 within 14 days of the last. Without a draw
+    after day 28 the course goes on along its terminal phase for at most seven days.
 
     Examples
     --------
@@ -229,11 +229,15 @@ def check_coverage(course: DonorCourse) -> None:
     day = course.day[usable & (course.day <= AUC_UNTIL_DAY)]
     if day.size < AUC_FEWEST_DRAWS:
         raise EstimationError(f"{day.size} usable draws in (0, 28], {AUC_FEWEST_DRAWS} are needed")
-    later = course.day[usable & (course.day > AUC_UNTIL_DAY)]
-    stops = np.concatenate([[0.0], day, later[:1] if later.size else [AUC_UNTIL_DAY]])
-    widest = int(np.argmax(np.diff(stops)))
-    if np.diff(stops)[widest] > AUC_LARGEST_GAP_DAYS:
+    gaps = np.diff(day, prepend=0.0)
+    if gaps.max() > AUC_LARGEST_GAP_DAYS:
+        end = int(np.argmax(gaps))
         raise EstimationError(
-            f"no usable draw between day {stops[widest]:g} and {stops[widest + 1]:g}, "
+            f"no usable draw between day {day[end] - gaps[end]:g} and {day[end]:g}, "
             f"a gap of more than {AUC_LARGEST_GAP_DAYS:g} days"
         )
+    ahead = AUC_UNTIL_DAY - day[-1]
+    following = course.day[usable & (course.day > AUC_UNTIL_DAY)] - day[-1]
+    bridged = following.size and following[0] <= AUC_LARGEST_GAP_DAYS
+    if ahead > LONGEST_CONTINUATION_DAYS and not bridged:
+        raise EstimationError(f"the last usable draw before day 28 is on day {day[-1]:g}")

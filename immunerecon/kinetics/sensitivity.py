@@ -32,7 +32,7 @@ def sensitivity_table(
     DataFrame
         One row a patient, population, measure, course and rule (``censored``, which is what
         `persistence_table` gives, ``zero``, ``half of LOD``, ``LOD``, ``dropped``): `patient,
-        population, measure, course, rule, auc_0_28, half_life, n_below_lod`.
+        population, measure, course, rule, auc_0_28_linear, half_life, n_below_lod`.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def sensitivity_table(
     Notes
     -----
     The rules replace every undetected draw whose limit is known, then treat it as measured. A zero
-    has no logarithm and so no place in the half-life. The areas are linear-up/log-down and
-    stop where the draws stop when that is before day 28.
+    has no logarithm and so no place in the half-life. The areas are linear, and stop where the
+    draws stop when that is before day 28.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def sensitivity_table(
         for course in donor_courses(donor_cells, clinical_events, second_infusion=second_infusion)
         for rule, share in RULES.items()
     ]
-    columns = [*keys, "rule", "auc_0_28", "half_life", "n_below_lod"]
+    columns = [*keys, "rule", "auc_0_28_linear", "half_life", "n_below_lod"]
     table = pd.concat(
         [censored.assign(rule="censored")[columns], pd.DataFrame(rows, columns=columns)],
         ignore_index=True,
@@ -92,11 +92,11 @@ def _row(course: DonorCourse, rule: str, share: float) -> dict[str, Any]:
     try:
         check_coverage(course)
         until = min(AUC_UNTIL_DAY, float(day[-1]))
-        row["auc_0_28"] = area_under_curve(
-            np.append(0.0, day), np.append(course.start, value), until, method="linear-up/log-down"
+        row["auc_0_28_linear"] = area_under_curve(
+            np.append(0.0, day), np.append(course.start, value), until, method="linear"
         )
     except EstimationError:
-        row["auc_0_28"] = np.nan
+        row["auc_0_28_linear"] = np.nan
     positive = value > 0
     try:
         phase = fit_terminal_phase(
