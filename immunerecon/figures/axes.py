@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
 
-from immunerecon.gating.engine import Scale
+from immunerecon.cytometry.transforms import Scale
 
 DAYS = (-28, -14, -7, 0, 3, 7, 14, 28, 60, 180, 365, 730, 1825)
 LINEAR_DAYS = 7.0

@@ -1,5 +1,6 @@
 """Courses over time: cells per µL and donor cells of one patient, draw by draw."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -174,7 +175,10 @@ def draw_donor_fraction(
     _draw_triangles(ax, absent["day"], absent["lod"], look.colour)
     limited = detected[detected["lod"] > 0]
     ax.scatter(limited["day"], limited["lod"], marker="_", color=MUTED, linewidths=0.8, zorder=1.5)
-    _draw_missing(ax, rows.loc[rows["call"] == "not_evaluable", "day"])
+    missing = rows[rows["call"] == "not_evaluable"]
+    _draw_missing(ax, missing["day"])
+    if len(missing) == len(rows):
+        _write_reason(ax, missing["reason"])
     positive = pd.concat([detected["donor_fraction"], absent["lod"], limited["lod"]])
     low, _ = _decades(positive, positive, ())
     set_log_axis(ax, min(low, 0.1), 130.0, label="Donor cells (%)")
@@ -236,6 +240,14 @@ def _draw_missing(ax: Axes, day: "pd.Series[float]") -> None:
     """Draw crosses just above the bottom of the axes."""
     height = np.full(len(day), 0.035)
     ax.plot(day, height, "x", color=MUTED, transform=ax.get_xaxis_transform(), zorder=3)
+
+
+def _write_reason(ax: Axes, reasons: "pd.Series[str]") -> None:
+    """Write in the middle why a patient has no evaluable draw: the commonest reason."""
+    told = reasons.mode()
+    text = textwrap.fill(f"not evaluable: {told.iloc[0]}" if len(told) else "no draw", 34)
+    place = ax.text(0.5, 0.5, text, color=MUTED, fontsize="small", transform=ax.transAxes)
+    place.set(horizontalalignment="center", verticalalignment="center")
 
 
 def _draw_limits(

@@ -10,9 +10,10 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
+from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.axes import set_display_axis
 from immunerecon.figures.style import INK, MUTED, population_look
-from immunerecon.gating.engine import LOW_CONFIDENCE, Scale
+from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.gates import Gate, PolygonGate, Range
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 
@@ -22,7 +23,7 @@ Scales = Mapping[str, Scale]
 DENSITY = LinearSegmentedColormap.from_list("density", ["#c3c8cf", "#8b939e", "#4a5058", "#16181b"])
 _FEW_EVENTS = 2000  # below which single events are drawn larger than a bin
 _NEAR = 0.1  # of the display: a gate that comes this close to an edge is labelled from there
-_FLAT = 0.3  # of the display: a lower gate would be hidden by its label
+_FLAT = 0.42  # of the display: a lower gate would be hidden by its label
 _INSET = 1.8  # points between a gate's corner and its label
 _SOURCES = {"borrowed": "borrowed", "model": "model", "override": "by hand"}
 
@@ -86,13 +87,15 @@ def panels_of(pictures: Sequence[GatePicture]) -> tuple[GatePanel, ...]:
     Returns
     -------
     tuple of GatePanel
-        In the order of each panel's first gate.
+        In the order in which their parents were gated.
     """
     panels: dict[tuple[str, frozenset[str]], list[GatePicture]] = {}
     for picture in pictures:
         panel = panels.setdefault((picture.parent, frozenset((picture.x, picture.y))), [])
         panel.append(picture if not panel or panel[0].x == picture.x else _transposed(picture))
-    return tuple(GatePanel(tuple(panel)) for panel in panels.values())
+    place = {picture.population: order for order, picture in enumerate(pictures)}
+    ordered = sorted(panels.values(), key=lambda panel: place.get(panel[0].parent, -1))
+    return tuple(GatePanel(tuple(panel)) for panel in ordered)
 
 
 def draw_panel(panel: GatePanel, *, ax: Axes, scales: Scales | None = None) -> Axes:

@@ -28,7 +28,9 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def render_figure(figure: Figure, file_format: str, *, dpi: int = PNG_DPI) -> bytes:
+def render_figure(
+    figure: Figure, file_format: str, *, dpi: int = PNG_DPI, transparent: bool = False
+) -> bytes:
     """Return a figure as the bytes of a file.
 
     Parameters
@@ -39,6 +41,8 @@ def render_figure(figure: Figure, file_format: str, *, dpi: int = PNG_DPI) -> by
         ``pdf``, ``svg`` or ``png``.
     dpi
         Resolution of PNG, and of what is rasterised inside PDF and SVG.
+    transparent
+        Whether the ground is left out.
 
     Returns
     -------
@@ -47,7 +51,13 @@ def render_figure(figure: Figure, file_format: str, *, dpi: int = PNG_DPI) -> by
     """
     stream = io.BytesIO()
     with mpl.rc_context(typeface() | _SAVING):
-        figure.savefig(stream, format=file_format, dpi=dpi, metadata=_METADATA[file_format])
+        figure.savefig(
+            stream,
+            format=file_format,
+            dpi=dpi,
+            transparent=transparent,
+            metadata=_METADATA[file_format],
+        )
     # Laid out once: every format shows the same positions.
     figure.set_layout_engine("none")
     return stream.getvalue()

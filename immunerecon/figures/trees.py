@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from immunerecon.figures.densities import Scales, draw_panel, panels_of
+from immunerecon.figures.densities import Scales, draw_panel, gate_corners, panels_of
 from immunerecon.figures.style import figure_style
 from immunerecon.gating.pictures import GatePicture
 
@@ -43,3 +44,21 @@ def gating_tree(
         for place, panel in enumerate(panels, start=1):
             draw_panel(panel, ax=figure.add_subplot(rows, _COLUMNS, place), scales=scales)
     return figure
+
+
+def tree_data(pictures: Sequence[GatePicture]) -> pd.DataFrame:
+    """Return the source data of `gating_tree`: one row a gate, corners on the display scale."""
+    return pd.DataFrame(
+        {
+            "population": picture.population,
+            "parent": picture.parent,
+            "dimension_x": picture.x,
+            "dimension_y": picture.y,
+            "corners": " ".join(f"{x:.4f},{y:.4f}" for x, y in gate_corners(picture)),
+            "count": picture.count,
+            "parent_count": picture.parent_count,
+            "source": picture.source,
+            "confidence": picture.confidence,
+        }
+        for picture in pictures
+    )

@@ -1,0 +1,145 @@
+"""The report: one page that opens from disk, needs no network and runs no script."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from immunerecon.files import write_atomically
+from immunerecon.report.attention import find_attention
+from immunerecon.report.cohort_tables import STATUSES, persistence_rows, recovery_rows
+from immunerecon.report.contents import ReportData
+from immunerecon.report.draw_tables import COUNTED, DONORS
+from immunerecon.report.drawings import Drawing, draw_study
+from immunerecon.report.embedding import EmbeddedFigure, embed_figure
+from immunerecon.report.flow import patient_flow, tube_flow
+from immunerecon.report.methods import references, tell_methods
+from immunerecon.report.patients import patient_page
+from immunerecon.report.wording import tell_day, tell_population, tell_setting
+
+FEW = 25  # flagged files shown at once; the others fold away
+
+
+def write_page(path: Path, data: ReportData, drawings: Iterable[Drawing] | None = None) -> Path:
+    """Write the report.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    data
+        What it says.
+    drawings
+        The figures of `immunerecon.report.drawings.draw_study`, where they are drawn already.
+
+    Returns
+    -------
+    Path
+        `path`.
+    """
+    return write_atomically(path, render_page(data, drawings).encode())
+
+
+def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    data, drawings
+        As in `write_page`.
+
+    Returns
+    -------
+    str
+        A page with everything in it; its Content-Security-Policy allows its own style and inline
+        images, nothing else.
+    """
+    drawn = {d.name: d for d in (draw_study(data) if drawings is None else drawings)}
+    style = (files("immunerecon.report") / "templates" / "style.css").read_text("utf-8")
+    environment = Environment(
+        loader=PackageLoader("immunerecon.report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters |= {"day": tell_day, "population": tell_population}
+    page = environment.get_template("page.html")
+    return page.render(
+        data=data,
+        style=style,
+        policy=_policy(style),
+        few=FEW,
+        tally=_tally(data),
+        attention=find_attention(data),
+        patient_flow=patient_flow(data),
+        tube_flow=tube_flow(data),
+        statuses=tuple(STATUSES.values()),
+        recovery=recovery_rows(data),
+        recovery_figure=_recovery_figure(drawn.get("recovery")),
+        persistence=persistence_rows(data),
+        counted=COUNTED,
+        donors=DONORS,
+        patients=[
+            patient_page(data, patient, drawn.get(f"courses_{patient}"))
+            for patient in data.patient_ids
+        ],
+        methods=tell_methods(data),
+        papers=references(),
+        provenance=_provenance(data.run),
+        inputs=sorted(data.run.get("inputs", {}).items()),
+    )
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _tally(data: ReportData) -> list[tuple[int, str, bool]]:
+    status = data.samples["status"].value_counts()
+    failed, flagged = int(status.get("failed", 0)), int(status.get("flagged", 0))
+    draws = data.draws[["patient", "day"]].drop_duplicates()
+    return [
+        (len(data.patient_ids), "patients", False),
+        (len(draws), "draws", False),
+        (len(data.samples), "FCS files", False),
+        (flagged, "flagged", False),
+        (failed, "failed", failed > 0),
+    ]
+
+
+def _recovery_figure(drawing: Drawing | None) -> EmbeddedFigure | None:
+    if drawing is None:
+        return None
+    return embed_figure(
+        drawing.figure,
+        "svg",
+        alt="Cumulative incidence of recovery of each population to each threshold, with patients "
+        "at risk. The outcomes stand in the table that follows.",
+        caption="Aalen-Johansen estimate with death, progression and a second infusion competing. "
+        "Recovery lies between two draws: the solid curve takes the day of first observation, the "
+        "dotted one the day after the last draw below.",
+    )
+
+
+def _provenance(run: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """Return what was run as names and values; nested settings one line each."""
+    told: list[tuple[str, str]] = []
+    for key, name in (
+        ("schema_version", "Schema version"),
+        ("started", "Started"),
+        ("ended", "Ended"),
+        ("code", "Code"),
+        ("fingerprint", "Fingerprint"),
+    ):
+        if key in run:
+            told.append((name, str(run[key])))
+    told.append(("Software", ", ".join(f"{k} {v}" for k, v in run.get("versions", {}).items())))
+    told.append(("Strategies", ", ".join(f"{k} {v}" for k, v in run.get("strategies", {}).items())))
+    told += [(key, tell_setting(value)) for key, value in run.get("parameters", {}).items()]
+    told.append(("Overrides", tell_setting(run.get("overrides", [])) or "none"))
+    return told
