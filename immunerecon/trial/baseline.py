@@ -50,12 +50,8 @@ def baseline_table(
     --------
     >>> patients = pd.DataFrame({"patient": ["P1", "P2", "P3"], "age": [40, 61, 55],
     ...                          "sex": ["F", "M", "F"]})
-    >>> table_one(patients)
-                          all (n = 3)
-    characteristic
-    Age, years             55 (40-61)
-    Sex: F                 2 (66.7 %)
-    Sex: M                 1 (33.3 %)
+    >>> baseline_table(patients)["text"].to_list()
+    ['55 (40-61)', '2 (66.7 %)', '1 (33.3 %)']
     """
     require_columns(patients, "patients", ("patient",))
     levels = level_of_patients(patients).to_numpy()
@@ -86,6 +82,22 @@ def table_one(patients: pd.DataFrame) -> pd.DataFrame:
     ----------
     patients
         As in `baseline_table`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by characteristic; the columns name the level and its number of patients.
+
+    Examples
+    --------
+    >>> patients = pd.DataFrame({"patient": ["P1", "P2", "P3"], "age": [40, 61, 55],
+    ...                          "sex": ["F", "M", "F"]})
+    >>> table_one(patients)
+                          all (n = 3)
+    characteristic
+    Age, years             55 (40-61)
+    Sex: F                 2 (66.7 %)
+    Sex: M                 1 (33.3 %)
     """
     table = baseline_table(patients)
     named = table["characteristic"] + ": " + table["category"]
@@ -94,7 +106,7 @@ def table_one(patients: pd.DataFrame) -> pd.DataFrame:
         characteristic=named.where(table["category"] != "", table["characteristic"]),
         head=heads + " (n = " + table["n_patients"].astype(str) + ")",
     )
-    wide = cells.pivot(index="characteristic", columns="head", values="text")
+    wide = cells.pivot_table(index="characteristic", columns="head", values="text", aggfunc="first")
     order = (cells["characteristic"].unique(), cells["head"].unique())
     return wide.reindex(index=order[0], columns=order[1]).rename_axis(
         index="characteristic", columns=None

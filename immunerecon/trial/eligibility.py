@@ -111,13 +111,8 @@ def _check(criterion: Criterion, values: dict[str, float]) -> dict[str, str]:
 
 
 def _keeps(condition: Condition, value: float) -> str:
-    """Judge one value; yes is 1 and no is 0."""
-    if condition.equals is not None:
-        wanted = float(condition.equals)
-        return judge_interval(value, value, at_least=wanted, at_most=wanted)
-    low = -math.inf if condition.at_least is None else condition.at_least
-    high = math.inf if condition.at_most is None else condition.at_most
-    return judge_interval(value, value, at_least=low, at_most=high)
+    at_least, at_most = condition.bounds
+    return judge_interval(value, value, at_least=at_least, at_most=at_most)
 
 
 def _show(condition: Condition, value: float) -> str:

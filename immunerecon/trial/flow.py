@@ -1,7 +1,7 @@
 """Flow of patients and tubes through the trial, as a CONSORT diagram counts them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -77,8 +77,9 @@ def patient_flow(
     >>> tubes = pd.DataFrame({"patient": ["P1"], "day": [14], "panel": ["NK"], "role": ["draw"],
     ...                       "status": ["ok"]})
     >>> flow = patient_flow(patients, events, tubes, visits={"day 14": (11, 18)})
-    >>> flow.iloc[-1].to_list()
-    ['immune-evaluable', 'day 14', 1, 2, 'died: 1']
+    >>> flow[["stage", "n", "n_of", "lost"]].tail(1)
+                  stage  n  n_of     lost
+    3  immune-evaluable  1     2  died: 1
     """
     followed = follow_up_table(patients, clinical_events)
     told = dlt_by_patient(patients, clinical_events, window_days=window_days)
@@ -117,8 +118,9 @@ def tube_flow(
     -------
     DataFrame
         One row a panel and visit: `panel, visit, planned, acquired, ok, flagged, failed, missing`.
-        Planned is one tube for every patient alive and in follow-up when the visit begins; missing
-        counts those of them without a tube. Replicates count as acquired.
+        Planned is one tube for every patient who is in follow-up when the visit begins or has a
+        tube of it; missing counts those of them without a tube of the panel. Replicates count as
+        acquired.
 
     Raises
     ------
@@ -131,8 +133,12 @@ def tube_flow(
     for panel in samples.loc[samples["role"] == "draw", "panel"].unique():
         for visit, (start, end) in visits.items():
             present = followed if end <= 0 else followed[followed["infused"]]
-            present = present[present["followed_to"].fillna(-math.inf) >= start]
-            tubes = draws[(draws["panel"] == panel) & (draws["visit"] == visit)]
+            drawn = draws[draws["visit"] == visit]
+            present = present[
+                (present["followed_to"].fillna(-math.inf) >= start)
+                | present["patient"].isin(drawn["patient"])
+            ]
+            tubes = drawn[drawn["panel"] == panel]
             by_status = {status: int((tubes["status"] == status).sum()) for status in STATUSES}
             missing = int((~present["patient"].isin(tubes["patient"])).sum())
             rows.append(
@@ -162,6 +168,6 @@ def _fates(expected: pd.DataFrame, draws: pd.DataFrame, start: float) -> pd.Seri
     return fates.mask(usable, "")
 
 
-def _tell(losses: Mapping[str, int]) -> str:
+def _tell(losses: Mapping[Hashable, int]) -> str:
     """Join reasons and their numbers, leaving out what lost nobody."""
     return "; ".join(f"{reason}: {n}" for reason, n in losses.items() if n)

@@ -1,5 +1,6 @@
 """A protocol's criteria, kept as data."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,6 +45,14 @@ class Condition(BaseModel):
         if number == (self.equals is not None):
             raise ValueError("a condition has at_least and/or at_most, or equals")
         return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value allowed; yes is 1 and no is 0."""
+        if self.equals is not None:
+            return float(self.equals), float(self.equals)
+        low = -math.inf if self.at_least is None else self.at_least
+        return low, math.inf if self.at_most is None else self.at_most
 
     def __str__(self) -> str:
         if self.equals is not None:
