@@ -193,6 +193,37 @@ def export(
         typer.echo(write_workbook(xlsx, {name: getattr(found, name) for name in COLUMNS}))
 
 
+@app.command()
+def kinetics(
+    counts: Annotated[
+        Path, typer.Argument(help="Table of counts (.csv or .xlsx): patient, day, a column each.")
+    ],
+    out: Out,
+    events: Annotated[
+        Path | None, typer.Option(help="Clinical events: patient, day, event.")
+    ] = None,
+    patients: Annotated[Path | None, typer.Option(help="Patients: patient, dose_level.")] = None,
+    confirm: Annotated[int, typer.Option(min=1, help="Consecutive draws that confirm.")] = 1,
+) -> None:
+    """Recovery and persistence from a spreadsheet of counts alone, without any FCS file.
+
+    Example: immunerecon kinetics counts.xlsx --out kinetics --events events.csv
+    """
+    from immunerecon.kinetics.counts import kinetics_of_counts
+    from immunerecon.pipeline.tables import read_spreadsheet, write_table
+
+    with _errors_told():
+        tables = kinetics_of_counts(
+            read_spreadsheet(counts),
+            clinical_events=read_spreadsheet(events) if events else None,
+            patients=read_spreadsheet(patients) if patients else None,
+            confirm=confirm,
+        )
+        for name, frame in tables.items():
+            write_table(out, name, frame)
+            typer.echo(out / f"{name}.csv")
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="immunerecon")

@@ -88,8 +88,27 @@ def test_simulate_makes_a_study_that_validates(tmp_path: Path) -> None:
     assert immunerecon("validate", tmp_path / "trial").exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "simulate", "figures"])
+@pytest.mark.parametrize(
+    "command", ["init", "run", "validate", "simulate", "figures", "report", "export", "kinetics"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     result = immunerecon(command, "--help")
     assert result.exit_code == 0
     assert "Example" in result.output
+
+
+def test_kinetics_of_a_spreadsheet_needs_no_fcs_file(tmp_path: Path) -> None:
+    counts = tmp_path / "counts.csv"
+    counts.write_text("patient;day;CD4_T\nP1;-7;600\nP1;3;20\nP1;28;120\nP1;90;300\n")
+    result = immunerecon("kinetics", counts, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = pd.read_csv(tmp_path / "out" / "recovery.csv").set_index("threshold")
+    assert found.loc[50.0, ["status", "time_low", "time_high"]].tolist() == ["recovered", 3, 28]
+    assert found.loc[200.0, ["status", "time_low", "time_high"]].tolist() == ["recovered", 28, 90]
+    assert found.loc[500.0, "status"] == "not_recovered"
+
+
+def test_a_spreadsheet_that_is_none_is_named(tmp_path: Path) -> None:
+    result = immunerecon("kinetics", tmp_path / "none.csv", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "none.csv" in result.output

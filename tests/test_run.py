@@ -44,7 +44,7 @@ def test_counts_agree_with_the_simulations_truth(small_study: Path, small_result
     inside = bead_tubes["cells_per_ul_true"].between(
         bead_tubes["cells_per_ul_low"], bead_tubes["cells_per_ul_high"]
     )
-    assert len(bead_tubes) > 5
+    assert len(bead_tubes) >= 5
     assert inside.mean() > 0.8
 
 

@@ -1,12 +1,15 @@
 """The tables of a results folder: the same columns as CSV and Parquet."""
 
+import csv
 import io
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from immunerecon.errors import Problem, StudyError
 from immunerecon.files import write_atomically
 
 # The contract's columns, in its order; further columns follow them.
@@ -89,6 +92,23 @@ def _escaped(cell: object) -> object:
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """Return a table of a results folder, types as they were written."""
     return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def read_spreadsheet(path: Path) -> pd.DataFrame:
+    """Return a table that a person made, CSV or Excel.
+
+    Raises
+    ------
+    StudyError
+        When there is no such file, or it is no table.
+    """
+    try:
+        if path.suffix.lower() == ".xlsx":
+            return pd.read_excel(path)
+        return pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig")
+    except (OSError, ValueError, csv.Error, zipfile.BadZipFile) as error:
+        message = f"cannot be read as a table: {error}"
+        raise StudyError([Problem(path.name, message, accepted=".csv or .xlsx")]) from error
 
 
 def write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> Path:
