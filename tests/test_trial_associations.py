@@ -121,7 +121,7 @@ def _outcomes() -> pd.DataFrame:
 
 def test_landmarks_leave_out_who_cannot_be_judged() -> None:
     table = _outcomes()
-    assert table["persistent_day_14"].to_dict() == {"A": True, "B": False, "C": pd.NA, "D": True}
+    assert table["persistent_day_14"].to_dict() == {"A": True, "B": False, "C": None, "D": True}
     assert table["persistent_day_28"].isna().to_dict() == {
         "A": False,
         "B": True,
@@ -131,15 +131,15 @@ def test_landmarks_leave_out_who_cannot_be_judged() -> None:
     assert table["responded_after_day_14"].to_dict() == {
         "A": True,
         "B": False,
-        "C": pd.NA,
+        "C": None,
         "D": False,
     }
 
 
 def test_recovery_by_a_day_is_open_when_the_interval_spans_it() -> None:
     table = _outcomes()
-    assert table["recovered_by_day_28"].to_dict() == {"A": True, "B": pd.NA, "C": pd.NA, "D": False}
-    assert table["recovered_by_day_90"].to_dict() == {"A": True, "B": True, "C": pd.NA, "D": False}
+    assert table["recovered_by_day_28"].to_dict() == {"A": True, "B": None, "C": None, "D": False}
+    assert table["recovered_by_day_90"].to_dict() == {"A": True, "B": True, "C": None, "D": False}
 
 
 def test_who_had_no_adverse_event_has_grade_0() -> None:

@@ -208,3 +208,9 @@ def test_an_event_of_an_unknown_patient_is_refused() -> None:
 def test_levels_are_ordered_as_the_trial_climbs(given: list[object], order: list[str]) -> None:
     patients = pd.DataFrame({"patient": range(3), "dose_level": given})
     assert list(level_of_patients(patients).cat.categories) == order
+
+
+def test_ten_is_above_two_in_the_table_of_levels() -> None:
+    patients = pd.DataFrame({"patient": ["P1", "P2"], "dose_level": ["10", "2"]})
+    table = dlt_by_level(dlt_by_patient(patients, EVENTS.iloc[:3]))
+    assert table["dose_level"].to_list() == ["2", "10"]

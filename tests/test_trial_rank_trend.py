@@ -22,7 +22,7 @@ def test_jonckheere_statistic_of_hollander_and_wolfe() -> None:
 
 
 def test_two_groups_are_wilcoxons_rank_sum() -> None:
-    """The exact test of R's manual (permeability of the human chorioamnion): p = 0.1272 one-sided."""
+    """R's manual, permeability of the human chorioamnion: exact one-sided p 0.1272."""
     x = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46]
     y = [1.15, 0.88, 0.90, 0.74, 1.21]
     trend = rank_trend(x + y, [1] * 10 + [0] * 5, rng=_rng())
@@ -68,9 +68,9 @@ def test_three_against_three_can_refute_no_step() -> None:
 
 
 def test_level_is_held_when_nothing_differs() -> None:
-    rng, group = np.random.default_rng(8), np.repeat([0, 1, 2], [3, 3, 5])
-    found = [rank_trend(rng.normal(size=11), group, rng=rng).p_trend <= 0.05 for _ in range(150)]
-    assert np.mean(found) < 0.1
+    rng, group = np.random.default_rng(8), np.repeat([0, 1, 2], 3)
+    found = [rank_trend(rng.normal(size=9), group, rng=rng).p_trend <= 0.05 for _ in range(500)]
+    assert 0.02 < np.mean(found) < 0.07
 
 
 def test_falling_values_mirror_rising_ones() -> None:

@@ -16,13 +16,20 @@ def test_bachanova_2014_responses() -> None:
     assert compared.p_fisher == pytest.approx(0.04512063, abs=5e-9)
 
 
-def test_fisher_and_its_odds_ratio_of_the_tea_tasting() -> None:
-    """R's fisher.test of 3, 1, 1, 3: p 0.4857, odds ratio 6.408309 (0.3135693, 621.9337505)."""
+def test_fisher_of_the_tea_tasting() -> None:
+    """R's fisher.test of 3, 1, 1, 3: p 0.4857, odds ratio 6.408309."""
     compared = compare_proportions((3, 4), (1, 4))
     assert compared.p_fisher == pytest.approx(0.4857143, abs=5e-8)
     assert compared.odds_ratio == pytest.approx(6.408309, rel=1e-5)
-    assert compared.odds_low == pytest.approx(0.3135693, rel=1e-5)
-    assert compared.odds_high == pytest.approx(621.9337505, rel=1e-4)
+
+
+def test_odds_ratio_bounds_leave_2_5_percent_on_each_side() -> None:
+    from scipy.stats import nchypergeom_fisher
+
+    compared = compare_proportions((8, 15), (9, 42))
+    given = (57, 15, 17)
+    assert nchypergeom_fisher.sf(7, *given, compared.odds_low) == pytest.approx(0.025, rel=1e-4)
+    assert nchypergeom_fisher.cdf(8, *given, compared.odds_high) == pytest.approx(0.025, rel=1e-4)
 
 
 def test_barnards_own_example() -> None:

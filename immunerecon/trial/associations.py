@@ -80,7 +80,7 @@ def patient_outcomes(
         When a column is missing or a word is unknown.
     """
     table = pd.DataFrame({"patient": list(patients["patient"])})
-    levels = level_of_patients(patients).to_numpy()
+    levels = level_of_patients(patients).array
     table["dose_level"] = pd.Series(levels).cat.remove_categories(
         [NOT_STATED][: NOT_STATED in levels]
     )

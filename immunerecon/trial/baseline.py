@@ -54,7 +54,7 @@ def baseline_table(
     ['55 (40-61)', '2 (66.7 %)', '1 (33.3 %)']
     """
     require_columns(patients, "patients", ("patient",))
-    levels = level_of_patients(patients).to_numpy()
+    levels = level_of_patients(patients).array
     groups = [("all", patients)]
     if "dose_level" in patients:
         groups += [(str(name), rows) for name, rows in patients.groupby(levels, observed=True)]

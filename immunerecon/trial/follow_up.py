@@ -51,7 +51,7 @@ def follow_up_table(patients: pd.DataFrame, clinical_events: pd.DataFrame) -> pd
     return pd.DataFrame(
         {
             "patient": names,
-            "dose_level": level_of_patients(patients).to_numpy(),
+            "dose_level": level_of_patients(patients).array,
             "infused": infused.to_numpy(dtype=bool),
             "progression_day": [first_day(clinical_events, name, "progression") for name in names],
             "death_day": [first_day(clinical_events, name, "death") for name in names],

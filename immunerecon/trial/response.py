@@ -73,7 +73,7 @@ def best_responses(
         progression = first_day(clinical_events, patient, "progression")
         rows.append({"patient": patient} | _best(own, progression, confirmed_after_days))
     table = pd.DataFrame(rows)
-    table.insert(1, "dose_level", level_of_patients(patients).to_numpy())
+    table.insert(1, "dose_level", level_of_patients(patients).array)
     return table
 
 
