@@ -18,10 +18,20 @@ FIT = {
         for condition in criterion.requires
         if condition.equals is not None
     },
-    **{"haploidentical_donors": 1, "ecog": 1, "age": 75, "lvef_percent": 45},
-    **{"dlco_percent_predicted": 50, "anc": 1.5, "platelets": 100, "haemoglobin_g_per_dl": 9},
-    **{"bilirubin_x_uln": 1.0, "ast_x_uln": 2.5, "alt_x_uln": 2.5, "alp_x_uln": 2.5},
-    **{"creatinine_x_uln": 1.0, "expected_survival_months": 3},
+    "haploidentical_donors": 1,
+    "ecog": 1,
+    "age": 75,
+    "lvef_percent": 45,
+    "dlco_percent_predicted": 50,
+    "anc": 1.5,
+    "platelets": 100,
+    "haemoglobin_g_per_dl": 9,
+    "bilirubin_x_uln": 1.0,
+    "ast_x_uln": 2.5,
+    "alt_x_uln": 2.5,
+    "alp_x_uln": 2.5,
+    "creatinine_x_uln": 1.0,
+    "expected_survival_months": 3,
 }
 
 
@@ -83,7 +93,7 @@ def test_words_where_numbers_belong_are_all_named() -> None:
     screened = pd.DataFrame([FIT, FIT | {"age": "old"}])
     with pytest.raises(StudyError, match=r"row 3, column age: 'old' \(accepted: a number"):
         eligibility_table(screened, PROTOCOL)
-    with pytest.raises(StudyError, match="'maybe'.*yes or no"):
+    with pytest.raises(StudyError, match=r"'maybe'.*yes or no"):
         _check(consent="maybe")
 
 

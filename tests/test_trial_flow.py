@@ -1,5 +1,7 @@
 """Flow of patients and tubes, and Table 1."""
 
+from itertools import pairwise
+
 import pandas as pd
 import pytest
 
@@ -64,7 +66,7 @@ def test_tubes_by_panel_and_visit() -> None:
 
 def test_no_day_falls_between_the_default_visits() -> None:
     windows = list(VISITS.values())
-    assert all(one[1] == next_one[0] for one, next_one in zip(windows, windows[1:], strict=False))
+    assert all(one[1] == next_one[0] for one, next_one in pairwise(windows))
 
 
 def test_samples_without_status_are_refused() -> None:
