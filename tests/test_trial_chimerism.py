@@ -22,8 +22,9 @@ def test_bland_and_altmans_own_data() -> None:
     assert round(agreed.bias, 1) == -2.1
     assert round((high - low) / (2 * 1.959964), 1) == 38.8
     assert [round(bound, 1) for bound in agreed.bias_interval] == [-22.0, 17.8]
-    # They use the large-sample error of a limit, sqrt(3/n) SD, and 2 SD instead of 1.96.
-    assert agreed.lower_limit_interval == pytest.approx((-112.7, -43.5), abs=6)
+    # Their interval of a limit is 69.1 wide, by the large-sample error sqrt(3/n) SD.
+    bounds = (agreed.lower_limit_interval, agreed.upper_limit_interval)
+    assert np.mean(np.diff(bounds)) == pytest.approx(69.1, rel=0.1)
 
 
 def test_demings_line_is_the_principal_axis() -> None:
@@ -84,9 +85,12 @@ def test_pairs_are_the_nearest_within_the_window_and_used_once() -> None:
         ("P2", 13, math.nan, math.nan, math.nan, "not_evaluable"),
     )
     pairs = pair_chimerism(typed, cells)
-    assert pairs[["patient", "day", "flow_day"]].to_numpy().tolist() == [["P1", 15, 15]]
+    assert pairs["flow_day"].fillna(-1).to_list() == [-1, 15, -1, -1]
+    assert set(pairs.loc[pairs["flow_day"].isna(), "reason"]) == {
+        "no evaluable draw of the population within 3 days"
+    }
     wider = pair_chimerism(typed, cells, window_days=4)
-    assert wider[["day", "flow_day"]].to_numpy().tolist() == [[15, 15], [28, 32]]
+    assert wider["flow_day"].fillna(-1).to_list() == [-1, 15, 32, -1]
 
 
 @pytest.mark.parametrize(
@@ -114,9 +118,17 @@ def test_a_finer_method_disagrees_sooner() -> None:
     assert pairs["disagrees"].to_list() == [True]
 
 
-def test_a_method_without_limit_is_refused() -> None:
-    with pytest.raises(StudyError, match=r"'FISH' has no limit.*STR, qPCR, NGS"):
-        pair_chimerism(_typed(("P1", 14, 0), method="FISH"), _cells())
+def test_a_method_without_limit_cannot_disagree() -> None:
+    cells = _cells(("P1", 14, 0.02, 0.01, 0.04, "detected"))
+    row = pair_chimerism(_typed(("P1", 14, 90), method="FISH"), cells).iloc[0]
+    assert pd.isna(row["disagrees"])
+    assert row["difference"] == -88
+    assert row["reason"] == "no limit known for the method"
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(StudyError, match="column lod"):
+        pair_chimerism(_typed(), _cells().drop(columns="lod"))
 
 
 def test_agreement_of_each_method_or_why_not() -> None:
@@ -126,9 +138,10 @@ def test_agreement_of_each_method_or_why_not() -> None:
         *((name, day, 0.2 * place + 0.13, 0.0, 1.0, "detected")
           for place, (name, day) in enumerate(days))
     )  # fmt: skip
-    few = _typed(("A", 14, 12.0), method="NGS")
+    few = _typed(("A", 14, 12.0), ("B", 90, 12.0), method="NGS")
     table = agreement_table(pair_chimerism(pd.concat([typed, few]), cells)).set_index("method")
     assert table.loc["STR", "bias"] == pytest.approx(3)
     assert table.loc["STR", "slope"] == pytest.approx(1)
     assert table.loc["STR", ["n_pairs", "n_patients", "n_disagree"]].to_list() == [4, 3, 0]
+    assert table.loc["NGS", ["n_results", "n_pairs"]].to_list() == [2, 1]
     assert "found 1 patient" in table.loc["NGS", "reason"]

@@ -30,7 +30,7 @@ class Agreement:
         Of the two limits.
     slope, slope_interval, intercept, intercept_interval
         Of Deming's line, second on first.
-    method
+    interval_method
         How intervals were found.
     """
 
@@ -45,7 +45,7 @@ class Agreement:
     slope_interval: Interval
     intercept: float
     intercept_interval: Interval
-    method: str = "95 %, jackknife leaving out one patient at a time, Student's t"
+    interval_method: str = "95 %, jackknife leaving out one patient at a time, Student's t"
 
 
 def measure_agreement(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from immunerecon.errors import EstimationError, Problem, StudyError
+from immunerecon.errors import EstimationError
 from immunerecon.kinetics.columns import require_columns
 from immunerecon.trial.agreement import measure_agreement
 
@@ -38,14 +38,16 @@ def pair_chimerism(
     Returns
     -------
     DataFrame
-        One row a pair: `patient, population, method, day, flow_day, donor_percent, reference_low,
-        reference_high, flow_percent, flow_low, flow_high, difference` (flow minus the other),
-        `disagrees`. Each result and each draw is used once, the nearest first.
+        One row a chimerism result: `patient, population, method, day, flow_day, donor_percent,
+        reference_low, reference_high, flow_percent, flow_low, flow_high, difference` (flow minus
+        the other), `disagrees` and `reason`. Each draw is used once a method, for the nearest
+        result. Where there is no draw, or no limit of the method, what cannot be told is missing
+        and `reason` says why.
 
     Raises
     ------
     StudyError
-        When a column is missing, or a method has no limit.
+        When a column is missing.
 
     Notes
     -----
@@ -68,17 +70,19 @@ def pair_chimerism(
     require_columns(chimerism, "chimerism", (*keys, "day", "donor_percent", "method"))
     needed = ("day", "donor_fraction", "fraction_low", "fraction_high", "lod", "call")
     require_columns(donor_cells, "donor_cells", (*keys, *needed))
-    _refuse_unknown_methods(chimerism, limits_percent)
-    evaluable = donor_cells[donor_cells["call"] != "not_evaluable"].dropna(
-        subset=["donor_fraction"]
+    evaluable = donor_cells[donor_cells["call"] != "not_evaluable"]
+    draws = evaluable.dropna(subset=["donor_fraction"])[[*keys, *needed]]
+    results = chimerism[[*keys, "method", "day", "donor_percent"]].reset_index(drop=True)
+    both = (
+        results.rename_axis("result")
+        .reset_index()
+        .merge(draws.rename(columns={"day": "flow_day"}), on=keys)
     )
-    draws = evaluable[[*keys, *needed]].rename(columns={"day": "flow_day"})
-    both = chimerism.dropna(subset=["donor_percent"]).merge(draws, on=keys)
     both["distance"] = (both["flow_day"] - both["day"]).abs()
     near = both[both["distance"] <= window_days].sort_values("distance", kind="stable")
-    once = near.drop_duplicates([*keys, "method", "day"])
-    once = once.drop_duplicates([*keys, "method", "flow_day"])
-    return _compare(once.sort_values([*keys, "day"], ignore_index=True), limits_percent)
+    once = near.drop_duplicates("result").drop_duplicates([*keys, "method", "flow_day"])
+    pairs = results.join(once.set_index("result")[["flow_day", *needed[1:]]])
+    return _compare(pairs, limits_percent, window_days)
 
 
 def agreement_table(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -92,9 +96,9 @@ def agreement_table(pairs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a method and population: `method, population`, the fields of
-        `immunerecon.trial.agreement.Agreement` in percentage points (intervals as `_low` and
-        `_high`), `n_disagree` and `reason` where it cannot be measured.
+        One row a method and population: `method, population, n_results` (with or without a draw
+        beside them), the fields of `immunerecon.trial.agreement.Agreement` in percentage points
+        (intervals as `_low` and `_high`), `n_disagree` and `reason` where it cannot be measured.
 
     Notes
     -----
@@ -102,9 +106,16 @@ def agreement_table(pairs: pd.DataFrame) -> pd.DataFrame:
     slope towards that of the rest.
     """
     rows = []
-    for (method, population), own in pairs.groupby(["method", "population"]):
-        row = {"method": method, "population": population, "n_pairs": len(own)}
-        row |= {"n_patients": own["patient"].nunique(), "n_disagree": int(own["disagrees"].sum())}
+    for (method, population), results in pairs.groupby(["method", "population"]):
+        own = results.dropna(subset=["difference"])
+        row = {
+            "method": method,
+            "population": population,
+            "n_results": len(results),
+            "n_pairs": len(own),
+            "n_patients": own["patient"].nunique(),
+            "n_disagree": int(own["disagrees"].sum()),
+        }
         try:
             agreed = measure_agreement(own["donor_percent"], own["flow_percent"], own["patient"])
         except EstimationError as error:
@@ -120,21 +131,11 @@ def agreement_table(pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _refuse_unknown_methods(chimerism: pd.DataFrame, limits: Mapping[str, float]) -> None:
-    unknown = [name for name in chimerism["method"].unique() if name not in limits]
-    if unknown:
-        accepted = ", ".join(limits)
-        raise StudyError(
-            [
-                Problem("chimerism", f"{name!r} has no limit", column="method", accepted=accepted)
-                for name in unknown
-            ]
-        )
-
-
-def _compare(pairs: pd.DataFrame, limits: Mapping[str, float]) -> pd.DataFrame:
-    """Add both methods' ranges and whether they meet."""
-    limit = pairs["method"].map(limits).astype(float)
+def _compare(
+    pairs: pd.DataFrame, limits_percent: Mapping[str, float], window_days: float
+) -> pd.DataFrame:
+    """Add both methods' ranges, whether they meet, and why that cannot be told."""
+    limit = pairs["method"].map(limits_percent).astype(float)
     missed = pairs["call"] == "not_detected"
     flow_high = 100 * pairs["fraction_high"]
     table = pairs.assign(
@@ -144,14 +145,21 @@ def _compare(pairs: pd.DataFrame, limits: Mapping[str, float]) -> pd.DataFrame:
         flow_low=(100 * pairs["fraction_low"]).mask(missed, 0.0),
         flow_high=flow_high.mask(missed, np.fmax(flow_high, 100 * pairs["lod"])),
     )
-    return table.assign(
+    apart = (table["flow_low"] > table["reference_high"]) | (
+        table["flow_high"] < table["reference_low"]
+    )
+    bounds = ["reference_low", "reference_high", "flow_low", "flow_high"]
+    unpaired = f"no evaluable draw of the population within {window_days:g} days"
+    reason = pd.Series("", index=pairs.index).mask(limit.isna(), "no limit known for the method")
+    table = table.assign(
         difference=table["flow_percent"] - table["donor_percent"],
-        disagrees=(table["flow_low"] > table["reference_high"])
-        | (table["flow_high"] < table["reference_low"]),
-    )[
+        disagrees=apart.astype("boolean").mask(table[bounds].isna().any(axis=1)),
+        reason=reason.mask(pairs["flow_day"].isna(), unpaired),
+    )
+    return table[
         [
             *("patient", "population", "method", "day", "flow_day", "donor_percent"),
             *("reference_low", "reference_high", "flow_percent", "flow_low", "flow_high"),
-            *("difference", "disagrees"),
+            *("difference", "disagrees", "reason"),
         ]
     ]
