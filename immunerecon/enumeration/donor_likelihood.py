@@ -1,0 +1,240 @@
+"""Likelihood of a draw as a mixture of recipient and donor cells over uncertain background."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.enumeration.donor_shapes import Shapes
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+LEAK, MISS, GAIN, LAG = range(4)  # the nuisance parameters, see Mixture
+HELD = 1e30  # information that keeps a fraction where it is
+MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
+LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
+ROUNDS = 15
+SETTLED = 0.05  # standard errors
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Binned model of a draw.
+
+    Parameters
+    ----------
+    shapes
+        Distributions of the controls.
+    edges : ndarray, shape (bins - 1,)
+        Where the bins meet; the outer two are open.
+    mean, sd : ndarray, shape (4,)
+        Normal priors of the nuisance parameters: log share of recipient cells on the donor's
+        side (leak), log share of donor cells on the recipient's side (miss), shift of all
+        cells against the controls (gain), further shift of donor cells (lag).
+    """
+
+    shapes: Shapes
+    edges: Floats
+    mean: Floats
+    sd: Floats
+
+
+class Tubes(NamedTuple):
+    """Tubes to evaluate, one row each.
+
+    Parameters
+    ----------
+    fraction : ndarray, shape (tubes,)
+        Donor fraction.
+    nuisance : ndarray, shape (tubes, 4)
+        Nuisance parameters.
+    replicate : ndarray, shape (tubes,)
+        Row of the shapes that each tube is compared with.
+    """
+
+    fraction: Floats
+    nuisance: Floats
+    replicate: Rows
+
+
+class Fit(NamedTuple):
+    """Fitted tubes, one row each.
+
+    Parameters
+    ----------
+    fraction, nuisance
+        As in `Tubes`, fitted.
+    log_marginal : ndarray, shape (tubes,)
+        Log likelihood, the nuisance parameters integrated out (Laplace).
+    information, score : ndarray, shape (tubes,)
+        Of the fraction, with the nuisance parameters unknown.
+    """
+
+    fraction: Floats
+    nuisance: Floats
+    log_marginal: Floats
+    information: Floats
+    score: Floats
+
+
+class Parts(NamedTuple):
+    """Bin probabilities of both kinds of cells and their slopes, shape (tubes, bins)."""
+
+    recipient: Floats
+    donor: Floats
+    recipient_by_leak: Floats
+    donor_by_miss: Floats
+    recipient_by_gain: Floats
+    donor_by_gain: Floats
+
+
+def expect_parts(model: Mixture, tubes: Tubes) -> Parts:
+    """Return what the recipient's and the donor's cells look like in these tubes.
+
+    Parameters
+    ----------
+    model
+        Shapes and priors.
+    tubes
+        Tubes; their fractions do not matter.
+    """
+    nuisance, shapes = tubes.nuisance, model.shapes
+    leak, miss = np.exp(nuisance[:, [LEAK]]), np.exp(nuisance[:, [MISS]])
+    moved = model.edges - nuisance[:, [GAIN]]
+    own, own_slope = _masses(shapes.recipient, shapes.grid, moved, tubes.replicate)
+    moved = moved - nuisance[:, [LAG]]
+    other, other_slope = _masses(shapes.donor, shapes.grid, moved, tubes.replicate)
+    by_leak, by_miss = leak * (own[1] - own[0]), miss * (other[1] - other[0])
+    return Parts(
+        recipient=own[0] + by_leak,
+        donor=other[0] + by_miss,
+        recipient_by_leak=by_leak,
+        donor_by_miss=by_miss,
+        recipient_by_gain=own_slope[0] + leak * (own_slope[1] - own_slope[0]),
+        donor_by_gain=other_slope[0] + miss * (other_slope[1] - other_slope[0]),
+    )
+
+
+def log_density(model: Mixture, counts: Floats, tubes: Tubes) -> Floats:
+    """Return the log density of counts and nuisance parameters together, shape (tubes,).
+
+    Parameters
+    ----------
+    model
+        Shapes and priors.
+    counts : ndarray, shape (tubes or 1, bins)
+        Events of each tube.
+    tubes
+        Where to evaluate.
+    """
+    parts = expect_parts(model, tubes)
+    deviation = (tubes.nuisance - model.mean) / model.sd
+    log_expected = np.log(_mixed(parts, tubes.fraction))
+    joint: Floats = (counts * log_expected).sum(axis=1) - (deviation**2).sum(axis=1) / 2
+    return joint
+
+
+def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fit:
+    """Fit many tubes at once by Fisher scoring.
+
+    Parameters
+    ----------
+    model
+        Shapes and priors.
+    counts : ndarray, shape (tubes or 1, bins)
+        Events of each tube.
+    tubes
+        Where to start.
+    held
+        Whether the fractions stay where they are and only the nuisance parameters are fitted.
+    """
+    fraction, nuisance = tubes.fraction.copy(), tubes.nuisance.copy()
+    counts = np.broadcast_to(counts, (len(fraction), counts.shape[1]))
+    active = np.arange(len(fraction))
+    for _ in range(ROUNDS):
+        now = Tubes(fraction[active], nuisance[active], tubes.replicate[active])
+        score, information = _derivatives(model, counts[active], now)
+        spread = np.sqrt(np.diagonal(information, axis1=1, axis2=2)).copy()
+        uphill = score[:, 0] > 0
+        stuck = held | (now.fraction <= 0) & ~uphill | (now.fraction >= 1) & uphill
+        information[:, 0, 0] += np.where(stuck, HELD, 1e-9)
+        step = np.linalg.solve(information, score[:, :, None])[:, :, 0]
+        step = np.clip(step, -LONGEST, LONGEST)
+        fraction[active] = np.clip(now.fraction + step[:, 0], 0.0, 1.0)
+        nuisance[active] = now.nuisance + step[:, 1:]
+        nuisance[:, :GAIN] = np.minimum(nuisance[:, :GAIN], MOST)
+        active = active[np.abs(step * spread).max(axis=1) > SETTLED]
+        if not len(active):
+            break
+    return _summarise(model, counts, Tubes(fraction, nuisance, tubes.replicate))
+
+
+def _summarise(model: Mixture, counts: Floats, tubes: Tubes) -> Fit:
+    """Take the nuisance parameters out of likelihood, score and information."""
+    score, information = _derivatives(model, counts, tubes)
+    inner = information[:, 1:, 1:]
+    across = np.linalg.solve(inner, information[:, 1:, :1])[:, :, 0]
+    return Fit(
+        fraction=tubes.fraction,
+        nuisance=tubes.nuisance,
+        log_marginal=log_density(model, counts, tubes) - np.linalg.slogdet(inner)[1] / 2,
+        information=information[:, 0, 0] - (information[:, 0, 1:] * across).sum(axis=1),
+        score=score[:, 0] - (score[:, 1:] * across).sum(axis=1),
+    )
+
+
+def _mixed(parts: Parts, fraction: Floats) -> Floats:
+    share = fraction[:, None]
+    return np.maximum(share * parts.donor + (1 - share) * parts.recipient, 1e-15)
+
+
+def _derivatives(model: Mixture, counts: Floats, tubes: Tubes) -> tuple[Floats, Floats]:
+    """Return slopes (tubes, 5) and expected information (tubes, 5, 5) of the log density."""
+    parts = expect_parts(model, tubes)
+    expected = _mixed(parts, tubes.fraction)
+    share = tubes.fraction[:, None]
+    by_lag = share * parts.donor_by_gain
+    slopes = np.stack(
+        [
+            parts.donor - parts.recipient,
+            (1 - share) * parts.recipient_by_leak,
+            share * parts.donor_by_miss,
+            (1 - share) * parts.recipient_by_gain + by_lag,
+            by_lag,
+        ],
+        axis=1,
+    )
+    score = np.matmul(slopes, (counts / expected)[:, :, None])[:, :, 0]
+    score[:, 1:] -= (tubes.nuisance - model.mean) / model.sd**2
+    scaled = slopes / np.sqrt(expected)[:, None]
+    information = np.matmul(scaled, scaled.transpose(0, 2, 1)) * counts.sum(axis=1)[:, None, None]
+    diagonal = np.arange(1, 5)
+    information[:, diagonal, diagonal] += model.sd**-2.0
+    return score, information
+
+
+def _masses(
+    cumulative: Floats, grid: Floats, edges: Floats, replicate: Rows
+) -> tuple[Floats, Floats]:
+    """Return the bin masses of core and tail, and their slopes as the cells move up."""
+    width = grid[1] - grid[0]
+    density = np.diff(cumulative) / width
+    middle = (density[..., 1:] + density[..., :-1]) / 2
+    density = np.concatenate([density[..., :1], middle, density[..., -1:]], axis=-1)
+    place = np.clip((edges - grid[0]) / width, 0, len(grid) - 1.001)
+    cell = place.astype(np.intp)
+    beyond = place - cell
+    flat = replicate[:, None] * len(grid) + cell
+
+    def read(table: Floats) -> Floats:
+        """Interpolate both rows of a table at the edges."""
+        values = table.reshape(2, -1)
+        low = values.take(flat, axis=1)
+        return np.asarray(low + beyond * (values.take(flat + 1, axis=1) - low), dtype=float)
+
+    return (
+        np.diff(read(cumulative), axis=-1, prepend=0.0, append=1.0),
+        -np.diff(read(density), axis=-1, prepend=0.0, append=0.0),
+    )

@@ -1,0 +1,196 @@
+"""From a draw and its model to the estimate, its interval and the limit of blank."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.enumeration.donor_likelihood import (
+    GAIN,
+    LEAK,
+    MOST,
+    Fit,
+    Mixture,
+    Tubes,
+    expect_parts,
+    fit_tubes,
+    log_density,
+)
+from immunerecon.enumeration.donor_shapes import Controls, Shapes, bin_edges
+from immunerecon.enumeration.limits import Background, predict_background
+
+Floats = NDArray[np.float64]
+
+POINTS = 31  # of the fraction, where its posterior is evaluated
+
+
+def build_mixture(controls: Controls, shapes: Shapes) -> Mixture:
+    """Return the model of a draw that these controls lead one to expect.
+
+    Parameters
+    ----------
+    controls
+        Aligned control tubes.
+    shapes
+        Their smoothed distributions.
+    """
+    leak, miss = recipient_leak(controls), donor_miss(controls)
+    return Mixture(
+        shapes=shapes,
+        edges=bin_edges(controls),
+        mean=np.array([np.log(leak.rate), np.log(miss.rate), 0.0, 0.0]),
+        sd=np.array([leak.log_sd, miss.log_sd, max(2 * controls.gain_sd, 0.5), controls.gain_sd]),
+    )
+
+
+def recipient_leak(controls: Controls) -> Background:
+    """Return the share of a recipient's cells that the next tube shows on the donor's side."""
+    beyond = (controls.blanks * controls.right).sum(axis=1)
+    return predict_background(beyond.tolist(), controls.blanks.sum(axis=1).tolist())
+
+
+def donor_miss(controls: Controls) -> Background:
+    """Return the share of donor cells that the next tube shows on the recipient's side."""
+    return predict_background(
+        [float((controls.donor * ~controls.right).sum())], [float(controls.donor.sum())]
+    )
+
+
+def bin_draw(values: Floats, edges: Floats) -> Floats:
+    """Return the events between edges as one row, the outer bins being open."""
+    bins = np.searchsorted(edges, values, side="right")
+    return np.bincount(bins, minlength=len(edges) + 1).astype(float)[None]
+
+
+def fit_draw(model: Mixture, counts: Floats) -> Fit:
+    """Return the most likely fraction and nuisance parameters of one draw.
+
+    Parameters
+    ----------
+    model
+        Shapes and priors; row 0 of the shapes is used.
+    counts : ndarray, shape (1, bins)
+        Events of the draw.
+    """
+    shares = np.array([0.0005, 0.01, 0.1, 0.3, 0.6, 0.9, 0.98, 0.999])
+    gains = np.arange(-20, 21) / 5
+    fraction, gain = (axis.ravel() for axis in np.meshgrid(shares, gains))
+    nuisance = np.tile(model.mean, (len(gain), 1))
+    nuisance[:, GAIN] = gain
+    candidates = Tubes(fraction, nuisance, np.zeros(len(gain), dtype=np.intp))
+    best = int(np.argmax(log_density(model, counts, candidates)))
+    start = Tubes(fraction[[best]], nuisance[[best]], np.zeros(1, dtype=np.intp))
+    return fit_tubes(model, counts, start, held=False)
+
+
+def raw_fraction(fit: Fit) -> float:
+    """Return the fitted fraction, or how far below 0 the draw points.
+
+    Parameters
+    ----------
+    fit
+        Of the draw.
+
+    Notes
+    -----
+    The likelihood ends at 0. Where it falls from there on, the value is the first
+    Newton step from 0, negative: fewer events than background alone would bring.
+    """
+    if fit.fraction[0] > 0:
+        return float(fit.fraction[0])
+    return float(fit.score[0] / fit.information[0])
+
+
+def simulate_lob(
+    model: Mixture, total: float, fit: Fit, *, tubes: int, rng: np.random.Generator
+) -> float:
+    """Return the fraction that 95 % of simulated blank draws do not exceed.
+
+    Parameters
+    ----------
+    model
+        Shapes and priors. Blanks come from the replicates of the shapes, with a leak drawn
+        from its prior; they are fitted, as the draw is, with row 0.
+    total
+        Parents in the draw.
+    fit
+        Of the draw; gives the gain.
+    tubes
+        Number of blanks.
+    rng
+        Source of randomness.
+    """
+    nuisance = np.tile(model.mean, (tubes, 1))
+    nuisance[:, GAIN] = fit.nuisance[0, GAIN]
+    leak = model.mean[LEAK] + model.sd[LEAK] * rng.standard_normal(tubes)
+    blank = nuisance.copy()
+    blank[:, LEAK] = np.minimum(leak, MOST)
+    replicates = model.shapes.recipient.shape[1] - 1
+    drawn = Tubes(np.zeros(tubes), blank, 1 + np.arange(tubes) % replicates)
+    counts = rng.poisson(total * expect_parts(model, drawn).recipient).astype(float)
+    start = Tubes(np.full(tubes, 1 / total), nuisance, np.zeros(tubes, dtype=np.intp))
+    return float(
+        np.quantile(fit_tubes(model, counts, start, held=False).fraction, 0.95, method="hazen")
+    )
+
+
+def posterior_interval(
+    model: Mixture, counts: Floats, fit: Fit, *, level: float
+) -> tuple[float, float]:
+    """Return the equal-tailed interval of the fraction, the controls' own error included.
+
+    Parameters
+    ----------
+    model, counts, fit
+        Of the draw.
+    level
+        Coverage, 0-1.
+
+    Notes
+    -----
+    One posterior for each bootstrap replicate of the controls, with Jeffreys' prior
+    (the root of the information on the fraction); the replicates are averaged.
+    """
+    grid = _fraction_grid(fit, float(counts.sum()))
+    replicates = model.shapes.recipient.shape[1] - 1
+    tubes = Tubes(
+        np.tile(grid, replicates),
+        np.tile(fit.nuisance, (POINTS * replicates, 1)),
+        np.repeat(np.arange(1, replicates + 1), POINTS),
+    )
+    fitted = fit_tubes(model, counts, tubes, held=True)
+    log_marginal = fitted.log_marginal.reshape(replicates, POINTS)
+    prior = np.sqrt(np.maximum(fitted.information, 0.0)).reshape(replicates, POINTS)
+    density = np.exp(log_marginal - log_marginal.max(axis=1, keepdims=True)) * prior
+    mass = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(grid)
+    cumulated = np.cumsum(mass / mass.sum(axis=1, keepdims=True), axis=1).mean(axis=0)
+    tail = (1 - level) / 2
+    low, high = np.interp([tail, 1 - tail], np.concatenate([[0.0], cumulated]), grid)
+    return float(low), float(high)
+
+
+def split_draw(model: Mixture, total: float, fit: Fit, edges: Floats) -> tuple[Floats, Floats]:
+    """Return the fitted recipient and donor events between other edges.
+
+    Parameters
+    ----------
+    model, total, fit
+        Of the draw.
+    edges : ndarray, shape (bins + 1,)
+        On the controls' scale; the outer bins take what lies beyond.
+    """
+    tube = Tubes(fit.fraction, fit.nuisance, np.zeros(1, dtype=np.intp))
+    parts = expect_parts(replace(model, edges=edges[1:-1]), tube)
+    share = fit.fraction[0]
+    return total * (1 - share) * parts.recipient[0], total * share * parts.donor[0]
+
+
+def _fraction_grid(fit: Fit, total: float) -> Floats:
+    """Cover the posterior evenly on the root scale of the rarer kind of cells."""
+    centre, sd = float(fit.fraction[0]), 1.3 / np.sqrt(fit.information[0])
+    low, high = max(centre - 7 * sd, 0.0), min(centre + 7 * sd + 8 / total, 1.0)
+    if centre > 0.5:
+        low = max(low - 8 / total, 0.0)
+        root = np.linspace(np.sqrt(1 - low), np.sqrt(1 - high), POINTS)
+        return np.asarray(1 - root**2, dtype=float)
+    return np.asarray(np.linspace(np.sqrt(low), np.sqrt(high), POINTS) ** 2, dtype=float)

@@ -1,0 +1,135 @@
+"""The tubes that one donor estimate rests on, reduced to one axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from immunerecon.errors import EstimationError
+
+Floats = NDArray[np.float64]
+
+SIGMA = (0.1587, 0.8413)  # quantiles one standard deviation from the median
+BEYOND = 4.0  # SD of recipient cells past which an event is taken for a donor cell's
+ENOUGH = 20  # donor-side events above background that show where donor cells lie
+
+
+@dataclass(frozen=True)
+class MarkerTubes:
+    """Marker values of the parents in each tube, on one axis.
+
+    Parameters
+    ----------
+    draw : ndarray, shape (n_events,)
+        The draw to be judged.
+    recipient, donor, blanks
+        Control tubes, one array each: the patient's, the donor's, and other tubes
+        without donor cells.
+    donor_positive
+        Whether donor cells lie at the upper end.
+    method
+        Where the donor's shape comes from, in words.
+    """
+
+    draw: Floats
+    recipient: tuple[Floats, ...]
+    donor: tuple[Floats, ...]
+    blanks: tuple[Floats, ...]
+    donor_positive: bool
+    method: str = "donor control"
+
+
+def collect_tubes(
+    draw: ArrayLike,
+    *,
+    recipient: Sequence[ArrayLike],
+    donor: Sequence[ArrayLike],
+    blanks: Sequence[ArrayLike],
+    donor_positive: bool | Sequence[bool],
+) -> MarkerTubes:
+    """Take displayed marker values and bring several markers onto one axis.
+
+    Parameters
+    ----------
+    draw, recipient, donor, blanks
+        Values on a display scale, shape (n_events,) or (n_events, n_markers).
+    donor_positive
+        Whether donor cells are the brighter ones, for each marker.
+
+    Returns
+    -------
+    MarkerTubes
+        Several markers are projected on Fisher's discriminant axis of the two controls,
+        or summed in SD of the recipient's cells where there is no donor control.
+
+    Raises
+    ------
+    EstimationError
+        When values are not finite or tubes differ in their number of markers.
+    """
+    groups = [
+        [np.asarray(tube, dtype=float) for tube in kind] for kind in (recipient, donor, blanks)
+    ]
+    tubes = [np.asarray(draw, dtype=float), *groups[0], *groups[1], *groups[2]]
+    if len({tube.shape[1:] for tube in tubes}) > 1:
+        raise EstimationError("the tubes differ in their number of anti-HLA markers")
+    if not all(np.isfinite(tube).all() for tube in tubes):
+        raise EstimationError("a tube holds marker values that are not finite")
+    positive = np.atleast_1d(donor_positive)
+    if tubes[0].ndim > 1 and groups[0]:
+        weights = _discriminant(groups[0], groups[1], np.where(positive, 1.0, -1.0))
+        tubes = [tube @ weights for tube in tubes]
+        positive = np.array([True])
+    rest = iter(tubes[1:])
+    own, given, others = (tuple(next(rest) for _ in kind) for kind in groups)
+    return MarkerTubes(tubes[0], own, given, others, bool(positive[0]))
+
+
+def borrow_donor(tubes: MarkerTubes) -> MarkerTubes:
+    """Take the donor's shape from the draw itself where there is no donor control.
+
+    Parameters
+    ----------
+    tubes
+        Tubes without a donor control.
+
+    Returns
+    -------
+    MarkerTubes
+        With the draw's own donor-side events as donor control; where they are too few to
+        show where donor cells lie, with an even spread over the donor's side.
+
+    Raises
+    ------
+    EstimationError
+        When donor-side events crowd at the recipient's edge, so that only a donor control
+        could tell the two apart.
+    """
+    pooled = np.concatenate(tubes.recipient)
+    origin = float(np.median(pooled))
+    unit = np.ptp(np.quantile(pooled, SIGMA)) / 2 * (1 if tubes.donor_positive else -1)
+    placed, own = (tubes.draw - origin) / unit, (pooled - origin) / unit
+    beyond = placed > BEYOND
+    excess = beyond.sum() - np.mean(own > BEYOND) * len(placed)
+    if excess < max(ENOUGH, beyond.sum() / 2):
+        farthest = max(float(np.quantile(own, 0.9999)), BEYOND + 8)
+        even = origin + unit * np.linspace(BEYOND, farthest, 400)
+        return replace(tubes, donor=(even,), method="no donor control: threshold alone")
+    if np.mean(placed[beyond] < BEYOND + 1) > 0.4:
+        raise EstimationError("recipient and donor cells overlap and there is no donor control")
+    return replace(tubes, donor=(tubes.draw[beyond],), method="donor shape from the draw itself")
+
+
+def _discriminant(recipient: Sequence[Floats], donor: Sequence[Floats], signs: Floats) -> Floats:
+    """Return the axis that separates the controls best, donor cells at its upper end."""
+    own = np.concatenate(recipient)
+    spread = np.ptp(np.quantile(own, SIGMA, axis=0), axis=0) / 2
+    if not donor:
+        return np.asarray(signs / spread, dtype=float)
+    given = np.concatenate(donor)
+    centres = np.median(own, axis=0), np.median(given, axis=0)
+    scatter = np.concatenate([own - centres[0], given - centres[1]]) / spread
+    covariance = np.cov(np.clip(scatter, -4, 4), rowvar=False)
+    weights = np.linalg.solve(covariance, (centres[1] - centres[0]) / spread)
+    return np.asarray(weights / spread, dtype=float)
