@@ -95,13 +95,15 @@ CELLS = pd.DataFrame(
     columns=["patient", "day", "donor_fraction", "call"],
 ).assign(population="NK", lod=0.002)
 PERSISTENCE = pd.DataFrame(
-    {
-        "patient": list("ABD"),
-        "population": "NK",
-        "measure": "cells_per_ul",
-        "c_max": [150.0, 3.0, 40.0],
-    }
-)
+    [
+        ("A", 150.0, "lost"),
+        ("A", 900.0, "lost"),
+        ("B", float("nan"), "never_detected"),
+        ("C", float("nan"), "not_evaluable"),
+        ("D", 40.0, "persisting"),
+    ],
+    columns=["patient", "c_max", "persistence_status"],
+).assign(population="NK", measure="cells_per_ul")
 RECOVERY = pd.DataFrame(
     [
         ("A", "recovered", 14, 21),
@@ -140,6 +142,11 @@ def test_recovery_by_a_day_is_open_when_the_interval_spans_it() -> None:
     table = _outcomes()
     assert table["recovered_by_day_28"].to_dict() == {"A": True, "B": None, "C": None, "D": False}
     assert table["recovered_by_day_90"].to_dict() == {"A": True, "B": True, "C": None, "D": False}
+
+
+def test_who_never_had_donor_cells_ranks_lowest_and_is_not_left_out() -> None:
+    peaks = _outcomes()["peak_donor_nk_per_ul"]
+    assert peaks.fillna(-1).to_dict() == {"A": 150.0, "B": 0.0, "C": -1.0, "D": 40.0}
 
 
 def test_who_had_no_adverse_event_has_grade_0() -> None:

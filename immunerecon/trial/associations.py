@@ -69,7 +69,8 @@ def patient_outcomes(
     Returns
     -------
     DataFrame
-        `patient, dose_level, peak_donor_nk_per_ul, worst_grade` (0 for none),
+        `patient, dose_level, peak_donor_nk_per_ul` (0, which ranks lowest, where donor cells were
+        never detected), `worst_grade` (0 for no adverse event),
         `persistent_day_14, responded_after_day_14`, the same for day 28, `recovered_by_day_28,
         recovered_by_day_90`; missing where a patient cannot tell, such as those who died,
         progressed or responded before a landmark.
@@ -79,30 +80,22 @@ def patient_outcomes(
     StudyError
         When a column is missing or a word is unknown.
     """
+    levels = pd.Series(level_of_patients(patients).array)
+    stated = [name for name in levels.cat.categories if name != NOT_STATED]
     table = pd.DataFrame({"patient": list(patients["patient"])})
-    levels = level_of_patients(patients).array
-    table["dose_level"] = pd.Series(levels).cat.remove_categories(
-        [NOT_STATED][: NOT_STATED in levels]
-    )
-    peaks = persistence[
-        (persistence["population"] == "NK") & (persistence["measure"] == "cells_per_ul")
-    ]
     worst = worst_grades(clinical_events).groupby("patient")["worst_grade"].max()
-    table["peak_donor_nk_per_ul"] = table["patient"].map(peaks.groupby("patient")["c_max"].max())
-    table["worst_grade"] = (
-        table["patient"].map(worst).where(table["patient"].isin(worst.index), 0.0)
-    )
+    without = ~table["patient"].isin(worst.index)
+    table["dose_level"] = levels.cat.set_categories(stated)
+    table["peak_donor_nk_per_ul"] = table["patient"].map(_peaks(persistence))
+    table["worst_grade"] = table["patient"].map(worst).mask(without, 0.0)
     for day in (14, 28):
         cohort = landmark_cohort(donor_cells, clinical_events, landmark_day=day)
         kept = cohort[cohort["included"].astype(bool)].set_index("patient")
         for column, name in (("persistent", "persistent"), ("responded", "responded_after")):
             values = table["patient"].map(kept[column])
             table[f"{name}_day_{day}"] = values.astype("boolean")
-    own = (
-        recovery[(recovery["population"] == recovered[0]) & (recovery["threshold"] == recovered[1])]
-        .drop_duplicates("patient")
-        .set_index("patient")
-    )
+    chosen = recovery["population"].eq(recovered[0]) & recovery["threshold"].eq(recovered[1])
+    own = recovery[chosen].drop_duplicates("patient").set_index("patient")
     for day in (28, 90):
         by_day = pd.Series({name: _by_day(row, day) for name, row in own.iterrows()}, dtype=object)
         table[f"recovered_by_day_{day}"] = table["patient"].map(by_day).astype("boolean")
@@ -164,14 +157,9 @@ def association_table(
             "family": question.family,
         }
         pairs = outcomes[[question.exposure, question.outcome]].dropna()
-        told |= {
-            "n": len(pairs),
-            "effect": math.nan,
-            "low": math.nan,
-            "high": math.nan,
-            "p_value": math.nan,
-            "reason": "",
-        }
+        told |= dict.fromkeys(("by_group", "method", "effect_name", "reason"), "")
+        told |= dict.fromkeys(("effect", "low", "high", "p_value"), math.nan)
+        told["n"] = len(pairs)
         try:
             rows.append(told | _answer(pairs[question.exposure], pairs[question.outcome], rng))
         except EstimationError as error:
@@ -218,6 +206,16 @@ def _answer(exposure: pd.Series, outcome: pd.Series, rng: np.random.Generator) -
 
 def _is_yes_no(column: pd.Series) -> bool:
     return pd.api.types.is_bool_dtype(column.dtype)
+
+
+def _peaks(persistence: pd.DataFrame) -> pd.Series:
+    """Return the peak of donor NK cells/µL after the first infusion by patient."""
+    measured = persistence["measure"] == "cells_per_ul"
+    first = persistence[measured & (persistence["population"] == "NK")].drop_duplicates("patient")
+    peaks = first.set_index("patient")["c_max"]
+    # Left out, those who never had donor cells would make a dose look better than it is.
+    never = first["persistence_status"].eq("never_detected").to_numpy()
+    return peaks.mask(never, 0.0)
 
 
 def _by_day(row: pd.Series, day: float) -> object:

@@ -19,8 +19,9 @@ VISITS: Mapping[str, tuple[float, float]] = {
     "day 7": (4.5, 10.5),
     "day 14": (10.5, 17.5),
     "day 21": (17.5, 24.5),
-    "day 28": (24.5, 45.0),
-    "month 2": (45.0, 75.0),
+    "day 28": (24.5, 35.0),
+    "day 42": (35.0, 51.0),
+    "month 2": (51.0, 75.0),
     "month 3": (75.0, 135.0),
     "month 6": (135.0, 225.0),
     "month 9": (225.0, 320.0),
@@ -29,6 +30,27 @@ VISITS: Mapping[str, tuple[float, float]] = {
     "month 24": (640.0, math.inf),
 }
 STATUSES = ("ok", "flagged", "failed")
+
+
+def attended_visits(
+    samples: pd.DataFrame, visits: Mapping[str, tuple[float, float]] = VISITS
+) -> dict[str, tuple[float, float]]:
+    """Return the visits at which anyone was drawn, for a study without a written schedule.
+
+    Parameters
+    ----------
+    samples, visits
+        As in `patient_flow`.
+
+    Examples
+    --------
+    >>> tubes = pd.DataFrame({"patient": ["P1"], "day": [15], "panel": ["NK"], "role": ["draw"],
+    ...                       "status": ["ok"]})
+    >>> attended_visits(tubes)
+    {'day 14': (10.5, 17.5)}
+    """
+    seen = set(_draws(samples, visits)["visit"])
+    return {name: window for name, window in visits.items() if name in seen}
 
 
 def patient_flow(

@@ -110,14 +110,7 @@ def lymphopenia_table(
     require_columns(reference_ranges, "reference_ranges", ("population", "low"))
     drawn = one_count_a_draw(counts[counts["population"].isin(list(CTCAE_COUNTS))], "cells_per_ul")
     limits = reference_ranges.set_index("population")["low"]
-    missing = sorted(set(drawn["population"]) - set(limits.index))
-    if missing:
-        accepted = "population, low"
-        problems = [
-            Problem("reference_ranges", f"no range of {name}", accepted=accepted)
-            for name in missing
-        ]
-        raise StudyError(problems)
+    _refuse_missing_limits(drawn, limits)
     rows = [
         {"patient": patient, "population": population}
         | _course(
@@ -128,21 +121,13 @@ def lymphopenia_table(
         )
         for (patient, population), group in drawn.groupby(["patient", "population"])
     ]
-    columns = (
-        "patient",
-        "term",
-        "population",
-        "lower_limit",
-        "baseline_day",
-        "baseline_grade",
-        "n_draws",
-        "worst_day",
-        "worst_cells_per_ul",
-        "worst_grade",
-        "worsened",
-        "reason",
-    )
-    return pd.DataFrame(rows, columns=list(columns)).astype({"worsened": "boolean"})
+    return pd.DataFrame(rows, columns=_COLUMNS).astype({"worsened": "boolean"})
+
+
+_COLUMNS = [
+    *("patient", "term", "population", "lower_limit", "baseline_day", "baseline_grade", "n_draws"),
+    *("worst_day", "worst_cells_per_ul", "worst_grade", "worsened", "reason"),
+]
 
 
 def lymphocyte_counts(blood_counts: pd.DataFrame) -> pd.DataFrame:
@@ -173,6 +158,12 @@ def lymphocyte_counts(blood_counts: pd.DataFrame) -> pd.DataFrame:
     )
     per_ul = 1000 * alc.fillna(wbc * percent / 100)
     return blood_counts[["patient", "day"]].assign(population="Lymphocytes", cells_per_ul=per_ul)
+
+
+def _refuse_missing_limits(drawn: pd.DataFrame, limits: pd.Series) -> None:
+    missing = sorted(set(drawn["population"]) - set(limits.index))
+    if missing:
+        raise StudyError([Problem("reference_ranges", f"no range of {name}") for name in missing])
 
 
 def _course(
