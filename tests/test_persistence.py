@@ -150,7 +150,7 @@ def test_area_is_interpolated_at_day_28() -> None:
     [
         ({7: 0.4, 14: 0.2}, "2 usable draws"),
         ({1: 0.1, 2: 0.4, 21: 0.2, 28: 0.1}, "between day 2 and 21"),
-        ({2: 0.1, 7: 0.4, 14: 0.2, 20: 0.1}, "last usable draw before day 28 is on day 20"),
+        ({2: 0.1, 7: 0.4, 14: 0.2, 17: 0.1}, "last usable draw before day 28 is on day 17"),
         ({2: 0.1, 7: 0.4, 14: 0.2, 22: 0.3}, "nothing says how the course goes on"),
     ],
 )

@@ -1,5 +1,6 @@
 """Ways to deal the same group labels to the same subjects."""
 
+from functools import lru_cache
 from itertools import combinations
 from math import factorial, prod
 
@@ -39,7 +40,7 @@ def deal_labels(label: Integers, *, rng: np.random.Generator, n_random: int = 9_
     """
     if not is_enumerated(label):
         return np.vstack([label, rng.permuted(np.tile(label, (n_random, 1)), axis=1)])
-    return np.vstack([label, _every(np.bincount(label))])
+    return np.vstack([label, _every(tuple(np.bincount(label).tolist()))])
 
 
 def is_enumerated(label: Integers) -> bool:
@@ -52,15 +53,16 @@ def _number(sizes: Integers) -> int:
     return factorial(int(sizes.sum())) // prod(factorial(int(size)) for size in sizes)
 
 
-def _every(sizes: Integers) -> Integers:
+@lru_cache(maxsize=8)
+def _every(sizes: tuple[int, ...]) -> Integers:
     """List the distinct arrangements, placing the last group first."""
-    n = int(sizes.sum())
+    n = sum(sizes)
     if len(sizes) == 1:
         return np.zeros((1, n), dtype=np.int64)
     rest = _every(sizes[:-1])
     blocks = []
-    for places in combinations(range(n - 1, -1, -1), int(sizes[-1])):
+    for places in combinations(range(n - 1, -1, -1), sizes[-1]):
         block = np.full((len(rest), n), len(sizes) - 1, dtype=np.int64)
-        block[:, np.setdiff1d(np.arange(n), places)] = rest
+        block[:, [place for place in range(n) if place not in places]] = rest
         blocks.append(block)
     return np.vstack(blocks)

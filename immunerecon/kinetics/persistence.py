@@ -16,7 +16,7 @@ from immunerecon.kinetics.exposure import (
 from immunerecon.kinetics.undetected import LONGEST_CONTINUATION_DAYS, implied_course
 
 AUC_UNTIL_DAY = 28.0
-AUC_LARGEST_GAP_DAYS = 14.0
+AUC_LARGEST_GAP_DAYS = 17.0
 AUC_FEWEST_DRAWS = 3
 
 
@@ -69,9 +69,10 @@ def persistence_table(
     ``never_detected``; ``not_evaluable``: no evaluable draw. The duration lies in
     (`duration_low`, `duration_high`]; the upper end is infinite while cells persist.
 
-    The area needs three draws in (0, 28], no gap over 14 days between the infusion and these draws,
-    and a draw on day 21 or later, or one after day 28 within 14 days of the last. Without a draw
-    after day 28 the course goes on along its terminal phase for at most seven days.
+    The area needs three draws in (0, 28], no gap over 17 days between the infusion and these draws
+    (one missed weekly visit, and visits up to three days off), and a draw on day 18 or later, or
+    one after day 28 within 17 days of the last. Without a draw after day 28 the course goes on
+    along its terminal phase for at most ten days.
 
     Examples
     --------
@@ -221,7 +222,7 @@ def check_coverage(course: DonorCourse) -> None:
     ------
     EstimationError
         When donor cells were never measured, a detected draw has no number, fewer than three draws
-        lie in (0, 28], or a gap is longer than 14 days.
+        lie in (0, 28], or a gap is too long.
     """
     if not course.measured.any():
         raise EstimationError("no draw was measured above the limit of detection")

@@ -9,7 +9,7 @@ from immunerecon.kinetics.exposure import TerminalPhase
 
 Floats = NDArray[np.float64]
 
-LONGEST_CONTINUATION_DAYS = 7.0
+LONGEST_CONTINUATION_DAYS = 10.0
 
 
 def implied_course(
@@ -34,7 +34,7 @@ def implied_course(
     Raises
     ------
     EstimationError
-        When the last draw is more than seven days before `until`, or nothing says how the course
+        When the last draw is more than ten days before `until`, or nothing says how the course
         goes on after it.
 
     Notes

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from immunerecon.errors import EstimationError
 from immunerecon.kinetics.competing_risks import aalen_johansen
 from immunerecon.kinetics.group_tests import gray_test, logrank_test
+from immunerecon.kinetics.subdistribution import fine_gray
 from immunerecon.kinetics.survival import kaplan_meier, survival_quantile
 
 DATA = Path(__file__).parent / "r"
@@ -199,3 +201,55 @@ def test_medians_and_logrank_aml(aml: pd.DataFrame) -> None:
     test = logrank_test(aml.time.to_numpy(), aml.cause.to_numpy() == 1, aml.group.to_numpy())
     assert round(test.statistic, 1) == 3.4
     assert test.p_value == pytest.approx(0.065, abs=5e-4)
+
+
+def check(fit: pd.DataFrame, coefficients: list[float], errors: list[float], digits: int) -> None:
+    assert fit.coefficient.tolist() == pytest.approx(coefficients, abs=0.5 * 10**-digits)
+    assert fit.standard_error.tolist() == pytest.approx(errors, abs=0.5 * 10**-digits)
+
+
+def test_fine_gray_bmtcrr() -> None:
+    table = pd.read_csv(DATA / "bmtcrr.csv")
+    covariates = pd.DataFrame(
+        {
+            "age": table.Age,
+            "male": table.Sex == "M",
+            "AML": table.D == "AML",
+            "CR2": table.Phase == "CR2",
+            "CR3": table.Phase == "CR3",
+            "relapse": table.Phase == "Relapse",
+            "PB": table.Source == "PB",
+        }
+    )
+    check(
+        fine_gray(table.ftime.to_numpy(), table.Status.to_numpy(), covariates),
+        [-0.01847, 0.03525, -0.47233, 0.08180, 0.37035, 1.10176, 0.92115],
+        [0.01188, 0.28998, 0.30538, 0.45526, 0.64050, 0.37641, 0.55302],
+        digits=5,
+    )
+
+
+def test_fine_gray_bmt(bmt: pd.DataFrame) -> None:
+    groups = pd.DataFrame({"g2": bmt.group == 2, "g3": bmt.group == 3})
+    fit = fine_gray(bmt.time.to_numpy(), bmt.cause.to_numpy(), groups)
+    check(fit, [-0.8034, 0.5085], [0.4285, 0.3662], digits=4)
+
+
+def test_fine_gray_mgus2(mgus2: pd.DataFrame) -> None:
+    table = pd.read_csv(DATA / "mgus2.csv")
+    known = table.mspike.notna()
+    covariates = pd.DataFrame({"age": table.age, "male": table.sex == "M", "mspike": table.mspike})[
+        known
+    ]
+    check(
+        fine_gray(mgus2.time[known].to_numpy(), mgus2.cause[known].to_numpy(), covariates),
+        [-0.016942528, -0.213616037, 0.888464126],
+        [0.00582979, 0.18520147, 0.15523130],
+        digits=8,
+    )
+
+
+def test_fine_gray_refuses_a_dozen_patients() -> None:
+    days, cause = np.arange(1.0, 13.0), np.array([1, 2, 0] * 4)
+    with pytest.raises(EstimationError, match="4 events for 1 covariates, 5 a covariate"):
+        fine_gray(days, cause, pd.DataFrame({"dose": np.arange(12.0)}))
