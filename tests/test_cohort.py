@@ -119,6 +119,17 @@ def test_median_not_reached() -> None:
     assert low < np.inf
 
 
+def test_median_of_three_is_not_bounded() -> None:
+    assert incidence_quantile(np.array([7.0, 14, 28]), np.ones(3, dtype=int)) == (14, 0, np.inf)
+
+
+def test_patients_may_be_numbers() -> None:
+    sheet = pd.DataFrame({"patient": [1, 1, 1, 2, 2, 2], "day": [0, 7, 28] * 2, "NK": [9] * 6})
+    death = pd.DataFrame({"patient": [2], "day": [40], "event": ["death"]})
+    table = kinetics_of_counts(sheet, clinical_events=death)["recovery"]
+    assert table.status.tolist() == ["not_recovered", "died_first"]
+
+
 def test_median_table() -> None:
     rows = [(f"P{n}", "recovered", 7.0 * n, 7.0 * n + 7, 200.0) for n in range(1, 13)]
     table = median_recovery_table(recovery(*rows), clinical(), recovery(*rows)[["patient"]])

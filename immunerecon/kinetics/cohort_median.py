@@ -51,19 +51,17 @@ def incidence_quantile(
     from scipy.special import ndtri
 
     curve = aalen_johansen(time, cause)
-    incidence = curve["cumulative_incidence"].to_numpy()
-    variance = curve["variance"].to_numpy()
-    known = (incidence > 0) & (incidence < 1) & (variance > 0)
+    days = np.append(0.0, curve["time"].to_numpy(dtype=float))
+    incidence = np.append(0.0, curve["cumulative_incidence"].to_numpy())
+    variance = np.append(0.0, curve["variance"].to_numpy())
     effective = np.full(incidence.size, float(time.size))
+    known = (incidence > 0) & (incidence < 1) & (variance > 0)
     effective[known] = (incidence * (1 - incidence))[known] / variance[known]
     reach = ndtri(0.5 + level / 2) * np.sqrt(probability * (1 - probability) / effective)
-    days = curve["time"].to_numpy(dtype=float)
-    early = np.where(incidence > 0, incidence + reach, 0.0)
-    late = np.where(incidence < 1, incidence - reach, 1.0)
     return (
         _first(days, incidence, probability),
-        _first(days, early, probability),
-        _first(days, late, probability),
+        _first(days, incidence + reach, probability),
+        _first(days, incidence - reach, probability),
     )
 
 
@@ -111,8 +109,8 @@ def median_recovery_table(
     >>> events = pd.DataFrame({"patient": ["A"], "day": [0.0], "event": ["infusion"]})
     >>> table = median_recovery_table(recovery, events, recovery[["patient"]])
     >>> table[["median_day", "low", "high", "turnbull_low", "turnbull_high"]]
-       median_day   low  high  turnbull_low  turnbull_high
-    0        21.0  10.5  42.0          14.0           28.0
+       median_day  low  high  turnbull_low  turnbull_high
+    0        21.0  0.0   inf          14.0           28.0
     """
     require_columns(patients, "patients", ("patient",))
     times = recovery_times(recovery, clinical_events)

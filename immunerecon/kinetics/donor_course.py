@@ -92,12 +92,12 @@ def donor_courses(
     require_values(donor_cells, "donor_cells", "call", CALLS)
     check_clinical_events(clinical_events)
     draws = _one_row_a_draw(donor_cells)
-    for (patient, population), rows in draws.groupby(["patient", "population"], sort=True):
-        days = infusion_days(clinical_events, str(patient))
+    for _, rows in draws.groupby(["patient", "population"], sort=True):
+        days = infusion_days(clinical_events, rows["patient"].iloc[0])
         courses = list(enumerate(zip(days, [*days[1:], np.inf], strict=True), start=1))
         for course, (start, end) in courses if second_infusion == "split" else courses[-1:]:
             for measure in MEASURES:
-                yield _course(rows, measure, course, (start, end), (str(patient), str(population)))
+                yield _course(rows, measure, course, (start, end))
 
 
 def _one_row_a_draw(donor_cells: pd.DataFrame) -> pd.DataFrame:
@@ -110,11 +110,7 @@ def _one_row_a_draw(donor_cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _course(
-    rows: pd.DataFrame,
-    measure: str,
-    course: int,
-    bounds: tuple[float, float],
-    whose: tuple[str, str],
+    rows: pd.DataFrame, measure: str, course: int, bounds: tuple[float, float]
 ) -> DonorCourse:
     """Cut one course out of a patient's draws; a draw on an infusion's day precedes it."""
     infusion, next_infusion = bounds
@@ -128,7 +124,8 @@ def _course(
     before = np.flatnonzero(day <= infusion)
     start = 0.0 if course == 1 or not before.size else float(np.nan_to_num(value[before[-1]]))
     return DonorCourse(
-        *whose,
+        rows["patient"].iloc[0],
+        rows["population"].iloc[0],
         measure,
         course,
         infusion,

@@ -32,7 +32,7 @@ def check_clinical_events(clinical_events: pd.DataFrame) -> None:
     require_values(clinical_events, "clinical_events", "event", EVENTS)
 
 
-def infusion_days(clinical_events: pd.DataFrame, patient: str) -> list[float]:
+def infusion_days(clinical_events: pd.DataFrame, patient: object) -> list[float]:
     """Return the days on which a patient was infused, in order.
 
     Parameters
@@ -56,12 +56,12 @@ def infusion_days(clinical_events: pd.DataFrame, patient: str) -> list[float]:
     return sorted({0.0, *_days_of(clinical_events, patient, "infusion")})
 
 
-def second_infusion_day(clinical_events: pd.DataFrame, patient: str) -> float:
+def second_infusion_day(clinical_events: pd.DataFrame, patient: object) -> float:
     """Return the day of the first infusion after day 0, infinity when there was none."""
     return min((day for day in infusion_days(clinical_events, patient) if day > 0), default=_NEVER)
 
 
-def first_day(clinical_events: pd.DataFrame, patient: str, event: str) -> float:
+def first_day(clinical_events: pd.DataFrame, patient: object, event: str) -> float:
     """Return the first day of an event in one patient, infinity when it did not occur."""
     return min(_days_of(clinical_events, patient, event), default=_NEVER)
 
@@ -69,6 +69,6 @@ def first_day(clinical_events: pd.DataFrame, patient: str, event: str) -> float:
 _NEVER = float("inf")
 
 
-def _days_of(clinical_events: pd.DataFrame, patient: str, event: str) -> list[float]:
+def _days_of(clinical_events: pd.DataFrame, patient: object, event: str) -> list[float]:
     rows = (clinical_events["patient"] == patient) & (clinical_events["event"] == event)
     return [float(day) for day in clinical_events.loc[rows, "day"].dropna()]

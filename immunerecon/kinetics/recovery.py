@@ -156,7 +156,7 @@ class _CountCourse:
 
 def _count_course(group: pd.DataFrame, clinical_events: pd.DataFrame, value: str) -> _CountCourse:
     """Cut the draws that count out of a patient's rows of one population."""
-    patient = str(group["patient"].iloc[0])
+    patient = group["patient"].iloc[0]
     death = first_day(clinical_events, patient, "death")
     reinfusion = second_infusion_day(clinical_events, patient)
     inside = group["day"].between(0, min(death, reinfusion)) & group[value].notna()

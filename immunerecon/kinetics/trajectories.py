@@ -24,6 +24,8 @@ class Trajectory:
         Days between which the course bends, the first and last being the range of the draws.
     patients
         Who was fitted.
+    last_days : ndarray of float, shape (n_patients,)
+        Last draw of each.
     fit
         The mixed model; its first parameter is the log value at the first knot, the others the
         rise from there to the other knots.
@@ -33,6 +35,7 @@ class Trajectory:
 
     knots: Floats
     patients: tuple[str, ...]
+    last_days: Floats
     fit: MixedFit
     method: str = "log-scale mixed model, maximum likelihood, left-censored below LOD (Beal M3)"
 
@@ -49,7 +52,8 @@ class Trajectory:
         Returns
         -------
         DataFrame
-            `day, value, low, high` on the original scale.
+            `day, at_risk, value, low, high`, on the original scale; `at_risk` counts the patients
+            drawn on that day or later.
         """
         from scipy.stats import t as student
 
@@ -60,6 +64,7 @@ class Trajectory:
         return pd.DataFrame(
             {
                 "day": day,
+                "at_risk": (self.last_days[:, None] >= day).sum(axis=0),
                 "value": np.exp(log_value),
                 "low": np.exp(log_value - reach),
                 "high": np.exp(log_value + reach),
@@ -128,8 +133,8 @@ def fit_trajectory(draws: pd.DataFrame, *, n_knots: int = 4) -> Trajectory:
     >>> draws = pd.DataFrame({"patient": np.repeat(list("ABCD"), 6), "day": day,
     ...                       "value": value, "below": False})
     >>> fit_trajectory(draws, n_knots=3).typical(np.array([28.0])).round(0)
-        day  value   low   high
-    0  28.0  194.0  99.0  380.0
+        day  at_risk  value   low   high
+    0  28.0        4  194.0  99.0  380.0
     """
     data, names = log_data(draws)
     seen = ~data.below
@@ -152,7 +157,8 @@ def fit_trajectory(draws: pd.DataFrame, *, n_knots: int = 4) -> Trajectory:
         start=MixedParameters(np.asarray(begin, dtype=float), level, scatter),
         random=[0],
     )
-    return Trajectory(knots, tuple(names), fit)
+    last_days = np.array([data.x[data.patient == number].max() for number in range(len(names))])
+    return Trajectory(knots, tuple(names), last_days, fit)
 
 
 def _basis(knots: Floats, day: Floats) -> Floats:
