@@ -1,6 +1,7 @@
 """Gate every tube of a simulated trial, in each of the ways that are compared."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pandas as pd
 
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Tube
-from immunerecon.gating.engine import gate_tube
+from immunerecon.gating.borrowing import TubeIdentity, borrow
+from immunerecon.gating.engine import evidence_of, gate_tube
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.placement import ALONE
+from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.strategy_file import load_strategy
 
-WAYS = ("alone",)
+WAYS = ("alone", "borrowed", "shipped")
 TOP = 262144.0
 
 
@@ -74,13 +78,45 @@ def _markers(tube: Tube) -> dict[str, str]:
 def gate_trial(trial: Path, way: str) -> Mapping[str, GatedTube]:
     """Return the gated tubes of a trial by file."""
     samples = pd.read_csv(trial / "samples.csv")
-    gated = {}
-    for _, sample in samples.iterrows():
-        if sample["role"] not in ("draw", "donor_control", "recipient_control", "product"):
-            continue
-        tube = _compensated(trial / sample["file"])
-        markers = _markers(tube)
-        scales = {m: Scatter() if m[:3] in ("FSC", "SSC") else Fluorescence() for m in markers}
-        strategy = load_strategy(sample["panel"])
-        gated[sample["file"]] = gate_tube(tube, strategy, markers=markers, scales=scales)
-    return gated
+    samples = samples[
+        samples["role"].isin(["draw", "donor_control", "recipient_control", "product"])
+    ]
+    jobs = {number: _job(trial, sample) for number, sample in samples.iterrows()}
+    placements = dict.fromkeys(jobs, ALONE)
+    if way != "alone":
+        evidence = {n: evidence_of(job.tube, job.strategy, **job.how) for n, job in jobs.items()}
+        if way == "borrowed":  # boundaries alone
+            evidence = {n: replace(found, cells=()) for n, found in evidence.items()}
+        placements = borrow(evidence, {n: job.identity for n, job in jobs.items()})
+    return {
+        job.file: gate_tube(job.tube, job.strategy, **job.how, placement=placements[n])
+        for n, job in jobs.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A tube to gate, and how."""
+
+    file: str
+    tube: Tube
+    strategy: Strategy
+    how: dict[str, Mapping[str, object]]
+    identity: TubeIdentity
+
+
+def _job(trial: Path, sample: pd.Series) -> _Job:
+    tube = _compensated(trial / sample["file"])
+    markers = _markers(tube)
+    scales = {m: Scatter() if m[:3] in ("FSC", "SSC") else Fluorescence() for m in markers}
+    text = sample.fillna("")
+    identity = TubeIdentity(
+        patient=str(text["patient"]),
+        panel=sample["panel"],
+        role=sample["role"],
+        day=sample["day"],
+        instrument=" ".join(markers.values()),
+        batch=str(text.get("batch", "")),
+    )
+    how = {"markers": markers, "scales": scales}
+    return _Job(sample["file"], tube, load_strategy(sample["panel"]), how, identity)

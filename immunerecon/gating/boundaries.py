@@ -36,7 +36,7 @@ class Boundary:
     value
         On the display scale; events at or above it are positive.
     source
-        ``data`` or ``fixed``.
+        ``data``, ``borrowed`` from other tubes, or ``fixed``.
     confidence
         0-1: the depth of the valley it lies in, shrunk where events are few. A boundary without a
         valley has at most 0.3.
@@ -47,7 +47,7 @@ class Boundary:
     name: str
     marker: str
     value: float
-    source: Literal["data", "fixed"] = "data"
+    source: Literal["data", "borrowed", "fixed"] = "data"
     confidence: float = 1.0
     method: Method = "valley"
 

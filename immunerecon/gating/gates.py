@@ -69,7 +69,8 @@ class RectangleGate:
     def contains(self, columns: Columns) -> Mask:
         """Return which events lie inside; `columns` holds an array for each dimension."""
         masks = [bounds.holds(columns[name]) for name, bounds in self.ranges.items()]
-        return np.logical_and.reduce(masks)
+        inside: Mask = np.logical_and.reduce(masks)
+        return inside
 
     def parameters(self) -> dict[str, Any]:
         """Return the geometry as JSON-ready values."""

@@ -59,11 +59,30 @@ def parse_sides(text: str) -> tuple[Signed, ...]:
     return sides
 
 
-def _selection(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def parse_selection(text: str) -> Selection:
+    """Read a selection such as ``Lymphocytes CD3- CD19-``.
+
+    Parameters
+    ----------
+    text
+        A population, then sides.
+
+    Raises
+    ------
+    StrategyError
+        When what follows the population is not a list of sides.
+
+    Examples
+    --------
+    >>> str(parse_selection("Lymphocytes CD3- CD19-"))
+    'Lymphocytes CD3- CD19-'
+    """
     population, _, rest = text.strip().partition(" ")
     return Selection(population, parse_sides(rest) if rest else ())
+
+
+def _selection(text: object) -> object:
+    return parse_selection(text) if isinstance(text, str) else text
 
 
 def _alternatives(gate: object) -> object:
@@ -142,6 +161,42 @@ class PopulationRule(_Rule):
         return self
 
 
+class CellRule(_Rule):
+    """A kind of cell that the model tells apart from all others.
+
+    Parameters
+    ----------
+    seed
+        Events that are surely of this kind by the boundaries of their own tube.
+    is_a
+        The smallest populations it belongs to; their parents follow. Empty for what is no cell.
+    moves
+        Markers that activation changes on it.
+    """
+
+    seed: Events
+    is_a: tuple[str, ...] = ()
+    moves: tuple[str, ...] = ()
+
+
+class ModelRule(_Rule):
+    """The model of all kinds of cells that the tubes of a study share.
+
+    Parameters
+    ----------
+    within
+        Population whose events it describes.
+    by
+        Markers and scatter that tell the kinds apart; those that a tube lacks are left out.
+    cells
+        Kinds of cells by name.
+    """
+
+    within: str
+    by: tuple[str, ...]
+    cells: Mapping[str, CellRule]
+
+
 class Strategy(_Rule):
     """A gating strategy.
 
@@ -153,6 +208,8 @@ class Strategy(_Rule):
         Markers without which the strategy fails a tube.
     boundaries, populations
         Rules by name; populations stand in the order in which they are gated.
+    model
+        Kinds of cells, where the strategy describes them; its populations are then counted by it.
     donor_markers
         Anti-HLA markers that donor cells are told by.
     """
@@ -165,6 +222,7 @@ class Strategy(_Rule):
     required: tuple[str, ...] = ()
     boundaries: Mapping[str, BoundaryRule]
     populations: Mapping[str, PopulationRule]
+    model: ModelRule | None = None
     donor_markers: tuple[str, ...] = ()
 
     def markers(self) -> tuple[str, ...]:
@@ -172,6 +230,8 @@ class Strategy(_Rule):
         named = [rule.marker for rule in self.boundaries.values()]
         for population in self.populations.values():
             named += [name for pair in population.singlets for name in pair]
+        if self.model is not None:
+            named += self.model.by
         return tuple(dict.fromkeys([*named, *self.donor_markers]))
 
     def _repr_html_(self) -> str:

@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.strategy import Signed, Strategy
+from immunerecon.gating.strategy import (
+    ModelRule,
+    Selection,
+    Signed,
+    Strategy,
+    parse_selection,
+)
 
 _LARGEST_STRATEGY = 1_000_000  # bytes; a strategy is a page of text
 
@@ -107,7 +113,22 @@ def _extended(content: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     for part in ("boundaries", "populations"):
         merged = {**base[part], **content.get(part, {})}
         content[part] = {name: rule for name, rule in merged.items() if name not in drop}
+    if drop and "model" in base and "model" not in content:
+        content["model"] = _reduced(base["model"], drop, base["populations"])
     return {**base, **content}
+
+
+def _reduced(
+    model: dict[str, Any], drop: Collection[str], populations: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a model whose cells name nothing dropped: parents stand for their populations."""
+    cells = {}
+    for name, rule in model["cells"].items():
+        seed = parse_selection(rule["seed"])
+        sides = tuple(side for side in seed.sides if side.boundary not in drop)
+        belongs = [populations[p]["parent"] if p in drop else p for p in rule.get("is_a", ())]
+        cells[name] = {**rule, "seed": str(Selection(seed.population, sides)), "is_a": belongs}
+    return {**model, "cells": cells}
 
 
 def _in_words(error: Exception) -> str:
@@ -140,6 +161,18 @@ def _check_names(strategy: Strategy, file: str) -> None:
             _check_sides(selection.sides, strategy.boundaries, place)
         if boundary.within is None and boundary.fixed is None:
             raise StrategyError(f"{place} needs `within` (found by data) or `fixed`")
+    if strategy.model is not None:
+        _check_model(strategy.model, strategy, file)
+
+
+def _check_model(model: ModelRule, strategy: Strategy, file: str) -> None:
+    """Refuse a model that names a population or boundary that the strategy does not have."""
+    for cell, rule in model.cells.items():
+        place = f"{file}: model.cells.{cell}"
+        for population in (model.within, rule.seed.population, *rule.is_a):
+            if population not in strategy.populations:
+                raise StrategyError(f"{place} names {population!r}, not a population")
+        _check_sides(rule.seed.sides, strategy.boundaries, place)
 
 
 def _check_sides(sides: tuple[Signed, ...], boundaries: Collection[str], place: str) -> None:

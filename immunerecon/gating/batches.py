@@ -1,0 +1,89 @@
+"""Batches found from the data: tubes whose gains agree."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.shifts import TUBE_SPREAD
+
+Doubles = NDArray[np.float64]
+
+_CHANCE = 0.999  # tubes of one batch differ less than this share of chance differences
+
+
+def find_batches(gains: Doubles, errors: Doubles, *, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Group tubes whose gains agree within what tubes of one batch differ by.
+
+    Parameters
+    ----------
+    gains, errors : ndarray, shape (t, f)
+        Log gain of each channel in each tube, and its standard error.
+    labels : ndarray of int, shape (t,)
+        Tubes with the same label are known to belong together.
+
+    Returns
+    -------
+    ndarray of int, shape (t,)
+        Number of the batch of each tube, counted in the order of first appearance.
+
+    Notes
+    -----
+    Groups are merged, the most alike first, as long as the difference of their mean gains, in
+    units of its standard error, is one that chance makes (chi square, 99.9 %). A gain that a tube
+    cannot tell, having no cells that bear the marker, has a large error and does not keep it apart.
+
+    Examples
+    --------
+    >>> gains = np.array([[0.0, 0.0], [0.02, 0.3], [0.5, 0.01], [0.51, -0.2]])
+    >>> errors = np.array([[0.01, 0.01], [0.01, 1.0], [0.01, 0.01], [0.01, 1.0]])
+    >>> find_batches(gains, errors, labels=np.arange(4)).tolist()
+    [0, 0, 1, 1]
+    """
+    from scipy.stats import chi2
+
+    batch = np.unique(labels, return_inverse=True)[1]
+    mean, variance = _pooled(gains, errors, batch)
+    limit = chi2.ppf(_CHANCE, gains.shape[1])
+    while len(mean) > 1:
+        apart = (mean[:, None] - mean) ** 2 / (variance[:, None] + variance)
+        distance = apart.sum(axis=2)
+        np.fill_diagonal(distance, np.inf)
+        i, j = sorted(np.unravel_index(distance.argmin(), distance.shape))
+        if distance[i, j] > limit:
+            break
+        batch[batch == j] = i
+        batch = np.unique(batch, return_inverse=True)[1]
+        mean, variance = _pooled(gains, errors, batch)
+    _, first, batch = np.unique(batch, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[batch]
+
+
+def _pooled(gains: Doubles, errors: Doubles, batch: NDArray[np.intp]) -> tuple[Doubles, Doubles]:
+    """Return mean gain of each batch, and its variance with the spread between its tubes."""
+    precision = 1 / (errors**2 + TUBE_SPREAD**2)
+    n = batch.max() + 1
+    total, weighted = np.zeros((n, gains.shape[1])), np.zeros((n, gains.shape[1]))
+    np.add.at(total, batch, precision)
+    np.add.at(weighted, batch, precision * gains)
+    return weighted / total, 1 / total
+
+
+def batch_centres(
+    gains: Doubles, errors: Doubles, batch: NDArray[np.intp], *, spread: float
+) -> Doubles:
+    """Return the gains expected of each tube: its batch's, drawn to none where it tells little.
+
+    Parameters
+    ----------
+    gains, errors : ndarray, shape (t, f)
+        Of each tube.
+    batch : ndarray of int, shape (t,)
+        Of each tube.
+    spread
+        Standard deviation of gains between batches.
+
+    Returns
+    -------
+    ndarray, shape (t, f)
+    """
+    mean, variance = _pooled(gains, errors, batch)
+    return np.asarray((mean * spread**2 / (spread**2 + variance))[batch])

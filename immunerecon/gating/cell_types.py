@@ -1,0 +1,84 @@
+"""Kinds of cells that a model tells apart in one tube, and the populations each belongs to."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from immunerecon.gating.strategy import ModelRule, Selection, Strategy
+
+
+@dataclass(frozen=True)
+class CellType:
+    """One kind of cell as far as a tube's markers can tell it.
+
+    Parameters
+    ----------
+    name
+        As in the strategy; kinds that the panel cannot tell apart are joined by ``/``.
+    seed
+        Events that are of this kind by the tube's own boundaries.
+    populations
+        Every population that such a cell belongs to.
+    moves
+        Markers that activation changes.
+    """
+
+    name: str
+    seed: Selection
+    populations: frozenset[str]
+    moves: frozenset[str]
+
+
+def cell_types(strategy: Strategy, markers: Collection[str]) -> tuple[CellType, ...]:
+    """Return the kinds of cells that a panel can tell apart.
+
+    Parameters
+    ----------
+    strategy
+        A strategy; without a model it has no kinds of cells.
+    markers
+        What the tube has.
+
+    Returns
+    -------
+    tuple of CellType
+        In the order of the strategy. Kinds whose seeds differ only in markers that the tube lacks
+        become one, which belongs to the populations that all of them belong to.
+
+    Examples
+    --------
+    >>> from immunerecon.gating.strategy_file import load_strategy
+    >>> panel = ("SSC-A", "FSC-A", "CD45", "CD3", "CD19", "CD56", "CD16")
+    >>> [cell.name for cell in cell_types(load_strategy("lineage"), panel)][:2]
+    ['CD4 T / CD8 T / DN T', 'CD8 NKT / CD4 NKT / DN NKT']
+    """
+    if strategy.model is None:
+        return ()
+    alike: dict[Selection, list[str]] = {}
+    for name, rule in strategy.model.cells.items():
+        told = tuple(
+            side for side in rule.seed.sides if strategy.boundaries[side.boundary].marker in markers
+        )
+        alike.setdefault(Selection(rule.seed.population, told), []).append(name)
+    return tuple(_cell_type(seed, names, strategy, strategy.model) for seed, names in alike.items())
+
+
+def _cell_type(seed: Selection, names: list[str], strategy: Strategy, model: ModelRule) -> CellType:
+    belongs = [
+        {place for name in model.cells[cell].is_a for place in _lineage(name, strategy)}
+        for cell in names
+    ]
+    return CellType(
+        name=" / ".join(names),
+        seed=seed,
+        populations=frozenset(set.intersection(*belongs)),
+        moves=frozenset(marker for cell in names for marker in model.cells[cell].moves),
+    )
+
+
+def _lineage(population: str, strategy: Strategy) -> list[str]:
+    """Return a population and all that it lies in."""
+    found = []
+    while population:
+        found.append(population)
+        population = strategy.populations[population].parent
+    return found

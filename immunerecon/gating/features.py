@@ -1,0 +1,74 @@
+"""Display values as a model sees them: fluorescence as it is, scatter on a logarithmic scale."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.scale import Scale
+
+Floats = NDArray[np.float32]
+
+SLOPE_GRID = np.linspace(-0.3, 1.2, 151)
+_DECADE = 1 / 4.5  # of the display, as on a logicle scale over 4.5 decades
+_LEAST = 1e-4  # of the scatter scale; below it nothing is told apart
+_SMALL_GAIN = 0.05  # natural log units
+
+
+def is_scatter(dimension: str) -> bool:
+    """Return whether a dimension is light scatter."""
+    return dimension.startswith(("FSC", "SSC"))
+
+
+def features(columns: Mapping[str, Floats], dimensions: Sequence[str]) -> Floats:
+    """Return the events as the model sees them.
+
+    Parameters
+    ----------
+    columns
+        Display values by dimension, each of shape (n,).
+    dimensions
+        Which, in this order.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+
+    Notes
+    -----
+    On the logarithm a population's scatter is as wide whether cells are small or large.
+    """
+    values = [
+        1 + _DECADE * np.log10(np.maximum(column, _LEAST)) if is_scatter(name) else column
+        for name, column in ((name, columns[name]) for name in dimensions)
+    ]
+    if not values:
+        return np.empty((0, 0), dtype=np.float32)
+    return np.column_stack(values).astype(np.float32)
+
+
+def gain_slopes(scales: Mapping[str, Scale], dimensions: Sequence[str]) -> Floats:
+    """Return how far a feature moves for a unit of the logarithm of the gain.
+
+    Parameters
+    ----------
+    scales
+        Display scale of each dimension.
+    dimensions
+        Which, in this order.
+
+    Returns
+    -------
+    ndarray of float32, shape (d, 151)
+        Derivative of each feature by the natural logarithm of the gain, at `SLOPE_GRID`.
+    """
+    slopes = np.full((len(dimensions), SLOPE_GRID.size), _DECADE / np.log(10), dtype=np.float32)
+    for row, name in enumerate(dimensions):
+        if not is_scatter(name):
+            linear = np.asarray(scales[name].inverse(SLOPE_GRID.astype(np.float32)))
+            up, down = (
+                scales[name].apply((linear * np.exp(gain)).astype(np.float32))
+                for gain in (_SMALL_GAIN, -_SMALL_GAIN)
+            )
+            slopes[row] = (np.asarray(up) - np.asarray(down)) / (2 * _SMALL_GAIN)
+    return slopes

@@ -1,0 +1,309 @@
+"""One model of all kinds of cells for the tubes of a panel and cytometer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.batches import batch_centres, find_batches
+from immunerecon.gating.evidence import TubeEvidence
+from immunerecon.gating.mixture import (
+    Mixture,
+    fit_tails,
+    log_densities,
+    mixing_shares,
+    roots,
+)
+from immunerecon.gating.shifts import (
+    ACTIVATION_SPREAD,
+    BATCH_SPREAD,
+    TUBE_SPREAD,
+    Levers,
+    Residuals,
+    Shifts,
+    moved_means,
+    name_levers,
+    slopes_at,
+    solve_shifts,
+)
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+_ROUNDS = 16
+_BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
+_SHARE_ROUNDS = 8
+_FEWEST_KINDS = 2
+_CONFIDENT = 0.5  # labels behind less clear boundaries start nothing where others can
+_ENOUGH_TO_START = 30  # events
+_FEWEST_TO_START = 8
+_ENOUGH_FOR_TAILS = 200
+_LEAST_EVENTS = 1e-3  # below which an event, or a kind in a tube, adds nothing
+_START_SPREADS = (0.015, 0.08)  # display; no kind of cell is narrower
+_START_FREEDOM = 9.0
+_FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
+# A kind stays near the events that it started from, or a rare one is drawn into a large one.
+_REACH, _REACH_BEYOND = 1.0, 0.01  # start spreads, and display
+_LARGEST_GROWTH = 1.5  # of the start spread
+_PRIOR_EVENTS = 20.0  # by which each kind is held at its start
+
+
+@dataclass(frozen=True)
+class GroupModel:
+    """A mixture that a group of tubes shares, and how each tube lies in it.
+
+    Parameters
+    ----------
+    mixture
+        Kinds of cells at the gains of the group's middle.
+    means : ndarray, shape (t, k, d)
+        Centres in each tube.
+    shifts
+        Log gains of each tube.
+    levers, slopes
+        What the gains move, and by how much each centre (shape (k, d)).
+    batches : ndarray of int, shape (t,)
+        Batch of each tube, as found from the data.
+    """
+
+    mixture: Mixture
+    means: Doubles
+    shifts: Shifts
+    levers: Levers
+    slopes: Doubles
+    batches: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Sampled events of all tubes, tube by tube."""
+
+    values: Floats
+    labels: NDArray[np.int8]
+    weights: Floats
+    tubes: NDArray[np.intp]
+    n_tubes: int
+
+    def rows(self, tube: int) -> slice:
+        """Return the rows of one tube."""
+        first, last = np.searchsorted(self.tubes, (tube, tube + 1))
+        return slice(int(first), int(last))
+
+
+def fit_group(
+    evidence: Sequence[TubeEvidence], *, labels: NDArray[np.intp], resting: NDArray[np.bool_]
+) -> GroupModel | None:
+    """Fit a mixture to tubes of one panel and cytometer.
+
+    Parameters
+    ----------
+    evidence
+        Of each tube; all with the same kinds of cells and dimensions.
+    labels : ndarray of int, shape (t,)
+        Tubes with the same label are known to be of one batch.
+    resting : ndarray of bool, shape (t,)
+        Tubes whose cells are not activated: kinds that activation moves start from them.
+
+    Returns
+    -------
+    GroupModel or None
+        None where the tubes show fewer than two kinds of cells.
+
+    Notes
+    -----
+    Expectation-maximisation for a mixture of multivariate t distributions [1]_. Shapes are shared,
+    the share of each kind of cell is each tube's own, and each tube's centres are moved by its
+    gains (`shifts`), whose prior is the batch's.
+
+    References
+    ----------
+    .. [1] Lo K, Brinkman RR, Gottardo R. Cytometry A 2008;73:321-332. doi:10.1002/cyto.a.20531
+    """
+    pool = _pool(evidence)
+    start, number = _start(evidence, pool, resting)
+    if len(start.names) < _FEWEST_KINDS:
+        return None
+    moves = dict(zip(evidence[0].cells, evidence[0].moves, strict=True))
+    levers = name_levers(start.dimensions, [moves[name] for name in start.names])
+    mixture, offsets = start, np.zeros((pool.n_tubes, *start.means.shape))
+    centres = np.zeros((pool.n_tubes, len(levers.names)))
+    batches = np.zeros(pool.n_tubes, dtype=np.intp)
+    spread = np.full(len(levers.names), BATCH_SPREAD)
+    for step in range(_ROUNDS):
+        moments = [
+            _moments(pool, mixture, offsets, number, kind) for kind in range(len(start.names))
+        ]
+        residuals = _residuals(moments, mixture, offsets, evidence[0].slopes)
+        shifts = solve_shifts(residuals, levers, centres=centres, spread=spread)
+        offsets = moved_means(mixture.means, residuals, levers, shifts.gains) - mixture.means
+        mixture = _maximise(mixture, start, moments, residuals.distance - offsets)
+        if step == _BATCHES_FROM:
+            batches = find_batches(*_steady(shifts, levers), labels=labels)
+            spread = np.where(levers.steady, TUBE_SPREAD, ACTIVATION_SPREAD)
+        if step >= _BATCHES_FROM:
+            centres = batch_centres(shifts.gains, shifts.errors, batches, spread=BATCH_SPREAD)
+        number = _expect(pool, mixture, mixture.means + offsets)
+    return GroupModel(mixture, mixture.means + offsets, shifts, levers, residuals.slopes, batches)
+
+
+def _steady(shifts: Shifts, levers: Levers) -> tuple[Doubles, Doubles]:
+    return shifts.gains[:, levers.steady], shifts.errors[:, levers.steady]
+
+
+def _pool(evidence: Sequence[TubeEvidence]) -> _Pool:
+    sizes = [len(tube.labels) for tube in evidence]
+    return _Pool(
+        values=np.concatenate([tube.values for tube in evidence]),
+        labels=np.concatenate([tube.labels for tube in evidence]),
+        weights=np.concatenate([tube.weights for tube in evidence]),
+        tubes=np.repeat(np.arange(len(evidence)), sizes),
+        n_tubes=len(evidence),
+    )
+
+
+def _start(
+    evidence: Sequence[TubeEvidence], pool: _Pool, resting: NDArray[np.bool_]
+) -> tuple[Mixture, Floats]:
+    """Return the mixture and memberships by the tubes' own labels, where these are clear."""
+    k = len(evidence[0].cells)
+    sure = np.concatenate(
+        [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
+    )
+    at_rest = resting[pool.tubes]
+    means, covariances, kept = [], [], []
+    members = np.zeros((len(pool.labels), k), dtype=np.float32)
+    for kind in range(k):
+        of_kind = pool.labels == kind
+        chosen = of_kind & sure
+        if evidence[0].moves[kind] and np.count_nonzero(at_rest & chosen) >= _ENOUGH_TO_START:
+            chosen &= at_rest
+        if np.count_nonzero(chosen) < _ENOUGH_TO_START:
+            chosen = of_kind
+        if np.count_nonzero(chosen) < _FEWEST_TO_START:
+            continue
+        centre = np.median(pool.values[chosen], axis=0)
+        away = np.abs(pool.values[chosen] - centre)
+        spread = np.clip(1.4826 * np.median(away, axis=0), *_START_SPREADS)
+        near = np.square(away / spread).mean(axis=1) < _FAR_SPREADS**2
+        members[np.flatnonzero(chosen)[near], kind] = pool.weights[chosen][near]
+        means.append(centre)
+        covariances.append(np.diag(spread**2))
+        kept.append(kind)
+    mixture = Mixture(
+        names=tuple(evidence[0].cells[kind] for kind in kept),
+        dimensions=evidence[0].dimensions,
+        means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
+        covariances=np.array(covariances, dtype=np.float64),
+        freedom=np.full(len(kept), _START_FREEDOM),
+        everything=np.array([pool.values.mean(axis=0), pool.values.std(axis=0)], dtype=np.float64),
+    )
+    return mixture, members[:, kept]
+
+
+def _expect(pool: _Pool, mixture: Mixture, means: Doubles) -> Floats:
+    """Return how many events of each kind each sampled event stands for, shape (n, k)."""
+    number = np.empty((len(pool.values), len(mixture.names)), dtype=np.float32)
+    for tube, centres in enumerate(means):
+        rows = pool.rows(tube)
+        density = log_densities(pool.values[rows], centres, mixture)
+        weights = pool.weights[rows]
+        _, memberships = mixing_shares(density, weights=weights, rounds=_SHARE_ROUNDS)
+        number[rows] = memberships[:, :-1] * weights[:, None]
+    return number
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Where the events of one kind lie about its centre in each tube.
+
+    Parameters
+    ----------
+    events : ndarray, shape (t,)
+        Effective number of sampled events.
+    pull : ndarray, shape (t,)
+        Number of events without outliers.
+    centres : ndarray, shape (t, d)
+        Mean distance from the tube's centre; 0 without events.
+    covariance : ndarray, shape (d, d)
+        About the tubes' centres.
+    number
+        Events of all tubes together.
+    freedom
+        Of the tails.
+    """
+
+    events: Doubles
+    pull: Doubles
+    centres: Doubles
+    covariance: Doubles
+    number: float
+    freedom: float
+
+
+def _moments(
+    pool: _Pool, mixture: Mixture, offsets: Doubles, number: Floats, kind: int
+) -> _Moments:
+    """Measure one kind of cell in all tubes, outliers on an axis counting less on that axis."""
+    rows = np.flatnonzero(number[:, kind] > _LEAST_EVENTS)
+    weights, tubes = number[rows, kind].astype(np.float64), pool.tubes[rows]
+    (root,), (whiten,) = roots(mixture.covariances[[kind]])
+    away = pool.values[rows] - mixture.means[kind] - offsets[tubes, kind]
+    deviates = away @ whiten
+    freedom = mixture.freedom[kind]
+    trust = (freedom + 1) / (freedom + np.square(deviates))
+    d = deviates.shape[1]
+    pull, pulled = np.zeros((pool.n_tubes, d)), np.zeros((pool.n_tubes, d))
+    np.add.at(pull, tubes, trust * weights[:, None])
+    np.add.at(pulled, tubes, trust * deviates * weights[:, None])
+    squares = np.bincount(tubes, np.square(weights), minlength=pool.n_tubes)
+    total = np.bincount(tubes, weights, minlength=pool.n_tubes)
+    drawn = np.sqrt(trust * weights[:, None]) * deviates
+    spread = drawn.T @ drawn / max(total.sum(), _LEAST_EVENTS)
+    return _Moments(
+        events=np.square(total) / np.maximum(squares, _LEAST_EVENTS),
+        pull=pull.mean(axis=1),
+        centres=pulled / np.maximum(pull, _LEAST_EVENTS) @ root,
+        covariance=root @ spread @ root,
+        number=float(total.sum()),
+        freedom=fit_tails(deviates, weights) if len(rows) >= _ENOUGH_FOR_TAILS else freedom,
+    )
+
+
+def _residuals(
+    moments: Sequence[_Moments], mixture: Mixture, offsets: Doubles, slopes: Floats
+) -> Residuals:
+    """Return where each kind lies in each tube against the mixture, and how well that is known."""
+    variances = np.diagonal(mixture.covariances, axis1=1, axis2=2)
+    events = np.stack([kind.events for kind in moments], axis=1)
+    seen = events > _LEAST_EVENTS
+    variance = variances / np.where(seen, events, np.nan)[:, :, None]
+    distance = offsets + np.stack([kind.centres for kind in moments], axis=1)
+    return Residuals(
+        np.where(seen[:, :, None], distance, 0.0),
+        np.nan_to_num(variance, nan=np.inf),
+        slopes_at(mixture.means, slopes),
+    )
+
+
+def _maximise(
+    mixture: Mixture, start: Mixture, moments: Sequence[_Moments], left: Doubles
+) -> Mixture:
+    """Return the mixture moved to its events; `left` is what the tubes' gains do not explain."""
+    means, covariances = mixture.means.copy(), mixture.covariances.copy()
+    for kind, found in enumerate(moments):
+        total = found.pull.sum() + _PRIOR_EVENTS
+        step = found.pull @ left[:, kind]
+        back = _PRIOR_EVENTS * (start.means[kind] - means[kind])
+        means[kind] += (step + back) / total
+        covariances[kind] = (
+            found.number * found.covariance + _PRIOR_EVENTS * start.covariances[kind]
+        ) / (found.number + _PRIOR_EVENTS)
+    freedom = np.array([found.freedom for found in moments])
+    spreads = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
+    reach = _REACH * spreads + _REACH_BEYOND
+    means = np.clip(means, start.means - reach, start.means + reach)
+    wide = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    narrow = np.minimum(1, _LARGEST_GROWTH * spreads / wide)
+    covariances *= narrow[:, :, None] * narrow[:, None, :]
+    return replace(mixture, means=means, covariances=covariances, freedom=freedom)

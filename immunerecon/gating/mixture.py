@@ -1,0 +1,226 @@
+"""A mixture of kinds of cells: where each lies, how far it spreads, how likely an event is one."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+_FARTHEST = 1e3  # squared; farther is as far, and products of nine stay within float32
+_FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
+_BLOCK = 8_192  # events judged at once, so that intermediate arrays stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Kinds of cells, each a cloud with heavy tails along every one of its axes.
+
+    Parameters
+    ----------
+    names : tuple of str, length k
+        Kinds of cells.
+    dimensions : tuple of str, length d
+        Markers and scatter.
+    means : ndarray, shape (k, d)
+        Centres, in the features of `features`.
+    covariances : ndarray, shape (k, d, d)
+        Scale matrices.
+    freedom : ndarray, shape (k,)
+        Degrees of freedom of the tails; few make them heavy.
+    everything : ndarray, shape (2, d)
+        Mean and standard deviation of all events together: the background, which takes what is no
+        listed kind.
+
+    Notes
+    -----
+    After whitening, each axis of a kind follows Student's t on its own: staining that failed for
+    one marker makes an event an outlier on one axis, and leaves it a member by all others. A
+    multivariate t would lengthen all axes together.
+    """
+
+    names: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    means: Doubles
+    covariances: Doubles
+    freedom: Doubles
+    everything: Doubles
+
+
+def roots(covariances: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the symmetric square root of each scale matrix, and its inverse, shape (k, d, d)."""
+    values, vectors = np.linalg.eigh(covariances)
+    widths = np.sqrt(values)[:, None, :]
+    turned = vectors.transpose(0, 2, 1)
+    return (vectors * widths) @ turned, (vectors / widths) @ turned
+
+
+def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
+    """Return the log density of each kind, and of the background, at each event.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, d)
+        Events.
+    means : ndarray, shape (k, d)
+        Centres in the tube that the events are from.
+    mixture
+        Shapes of the kinds.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, k + 1)
+        The background comes last.
+    """
+    k, d = means.shape
+    _, whiten = roots(mixture.covariances)
+    freedom = mixture.freedom[:, None]
+    # Scaled so that the square is that of the deviate over its degrees of freedom.
+    scaled = whiten / np.sqrt(freedom[:, :, None])
+    matrix = scaled.transpose(1, 0, 2).reshape(d, k * d).astype(np.float32)
+    centres = np.einsum("kd,kde->ke", means, scaled).reshape(k * d).astype(np.float32)
+    density = np.empty((len(values), k + 1), dtype=np.float32)
+    power = (-(mixture.freedom + 1) / 2).astype(np.float32)
+    constants = (d * _log_t_constants(mixture.freedom) + _log_determinants(whiten)).astype(
+        np.float32
+    )
+    for first in range(0, len(values), _BLOCK):
+        block = values[first : first + _BLOCK] @ matrix - centres
+        np.square(block, out=block)
+        np.minimum(block, _FARTHEST, out=block)
+        block += 1
+        product = block.reshape(-1, k, d).prod(axis=2)
+        density[first : first + _BLOCK, :-1] = np.log(product) * power + constants
+    middle, width = mixture.everything.astype(np.float32)
+    density[:, -1] = -0.5 * np.square((values - middle) / width).sum(axis=1)
+    density[:, -1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
+    return density
+
+
+def _log_determinants(matrices: Doubles) -> Doubles:
+    return np.asarray(np.linalg.slogdet(matrices)[1])
+
+
+def _log_t_constants(freedom: Doubles) -> Doubles:
+    """Return the logarithm of the normalising constant of Student's t."""
+    return np.array(
+        [
+            math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - math.log(nu * math.pi) / 2
+            for nu in freedom
+        ]
+    )
+
+
+def fit_tails(deviates: Doubles, weights: Doubles) -> float:
+    """Return the degrees of freedom that fit whitened deviates best.
+
+    Parameters
+    ----------
+    deviates : ndarray, shape (n, d)
+        Whitened.
+    weights : ndarray, shape (n,)
+        How many events each stands for.
+
+    Returns
+    -------
+    float
+        One of a few steps between 3 and 50.
+    """
+    constants = _log_t_constants(_FREEDOMS)
+    squares = np.square(deviates)
+    scores = [
+        constant - (nu + 1) / 2 * np.average(np.log1p(squares / nu).mean(axis=1), weights=weights)
+        for nu, constant in zip(_FREEDOMS, constants, strict=True)
+    ]
+    return float(_FREEDOMS[int(np.argmax(scores))])
+
+
+def mixing_shares(
+    log_density: Floats, *, weights: Floats | None = None, rounds: int = 40
+) -> tuple[Doubles, Doubles]:
+    """Return how large a share of the events each component makes up, and whose each event is.
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (n, k)
+        Of each component at each event.
+    weights : ndarray, shape (n,)
+        How many events each stands for; one when left out.
+    rounds
+        Of expectation and maximisation; only the shares are free.
+
+    Returns
+    -------
+    shares : ndarray, shape (k,)
+        Sum 1.
+    memberships : ndarray, shape (n, k)
+        Probability of each component for each event; rows sum to 1.
+
+    Examples
+    --------
+    >>> far_apart = np.log(np.array([[1, 1e-9], [1, 1e-9], [1, 1e-9], [1e-9, 1]]))
+    >>> shares, _ = mixing_shares(far_apart.astype(np.float32))
+    >>> shares.round(3)
+    array([0.75, 0.25])
+    """
+    n, k = log_density.shape
+    shares = np.full(k, 1 / k)
+    if n == 0:
+        return shares, np.empty((0, k))
+    number = np.ones(n) if weights is None else weights.astype(np.float64)
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True)).astype(np.float64)
+    for _ in range(rounds):
+        shares *= density.T @ (number / (density @ shares + 1e-300)) / number.sum()
+    joint = density * shares
+    return shares, joint / joint.sum(axis=1, keepdims=True)
+
+
+def assign(memberships: Doubles, *, rounds: int = 30) -> NDArray[np.intp]:
+    """Assign each event to one component, so that each gets as many events as expected.
+
+    Parameters
+    ----------
+    memberships : ndarray, shape (n, k)
+        Probability of each component for each event.
+    rounds
+        Of balancing.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Component of each event.
+
+    Notes
+    -----
+    Giving each event to its likeliest component counts a rare population too low where it overlaps
+    a large one. Here each component's probabilities are scaled by one factor until the number
+    assigned meets the expected number (the sum of the probabilities).
+
+    Examples
+    --------
+    >>> rare = np.linspace(0.0, 0.49, 41)
+    >>> overlapping = np.column_stack([1 - rare, rare])
+    >>> int((assign(overlapping) == 1).sum()), round(float(rare.sum()))
+    (10, 10)
+    """
+    likeliest: NDArray[np.intp] = memberships.argmax(axis=1)
+    doubtful = np.flatnonzero(memberships.max(axis=1, initial=0) < 0.999)
+    if doubtful.size == 0:
+        return likeliest
+    k = memberships.shape[1]
+    open_cases = memberships[doubtful]
+    sure = np.bincount(np.delete(likeliest, doubtful), minlength=k)
+    wanted = np.maximum(memberships.sum(axis=0) - sure, 0)
+    logs, bias = np.log(open_cases + 1e-12), np.zeros(k)
+    best, least = likeliest[doubtful], np.inf
+    for step in range(rounds):
+        chosen = (logs + bias).argmax(axis=1)
+        found = np.bincount(chosen, minlength=k)
+        miss = np.abs(found - wanted).sum()
+        if miss < least:
+            best, least = chosen, miss
+        bias += np.log((wanted + 0.5) / (found + 0.5)) / (1 + 0.2 * step)
+    likeliest[doubtful] = best
+    return likeliest

@@ -1,0 +1,144 @@
+"""How far a tube's cells lie from the group's: one gain a channel, and what is left of each kind.
+
+A detector's gain, an antibody lot and the pipetting of a tube move every cell that bears a marker
+alike, on a logarithmic scale. One number a channel and tube says it; populations that are absent
+from a tube move with those that are there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.features import SLOPE_GRID
+
+Doubles = NDArray[np.float64]
+
+OWN_WOBBLE = 0.008  # display; of one kind of cell in one tube, beside the gain
+TUBE_SPREAD = 0.08  # log gain; between tubes of one batch: pipetting, staining
+BATCH_SPREAD = 0.5  # log gain; between batches
+ACTIVATION_SPREAD = 1.0  # log intensity; of a marker that activation changes
+
+
+@dataclass(frozen=True)
+class Levers:
+    """Which number moves each mean.
+
+    Parameters
+    ----------
+    names : tuple of str, length f
+        One for each dimension; then one for each that activation moves on some kinds of cells.
+    of_mean : ndarray of int, shape (k, d)
+        Position in `names` of what moves each mean.
+    base : ndarray of int, shape (f,)
+        The dimension that each acts on.
+    """
+
+    names: tuple[str, ...]
+    of_mean: NDArray[np.intp]
+    base: NDArray[np.intp]
+
+    @property
+    def steady(self) -> NDArray[np.bool_]:
+        """Which of them tell a batch: those that no activation moves."""
+        return np.asarray(np.arange(len(self.names)) < self.of_mean.shape[1])
+
+
+def name_levers(dimensions: Sequence[str], moves: Sequence[frozenset[str]]) -> Levers:
+    """Return the levers of a group.
+
+    Parameters
+    ----------
+    dimensions : length d
+        Markers and scatter.
+    moves : length k
+        For each kind of cell the markers that activation changes on it.
+    """
+    moved = [name for name in dimensions if any(name in which for which in moves)]
+    of_mean = np.tile(np.arange(len(dimensions)), (len(moves), 1))
+    for row, which in enumerate(moves):
+        for name in which & set(moved):
+            of_mean[row, dimensions.index(name)] = len(dimensions) + moved.index(name)
+    base = [*range(len(dimensions)), *(dimensions.index(name) for name in moved)]
+    names = (*dimensions, *(f"activated {name}" for name in moved))
+    return Levers(names, of_mean, np.array(base))
+
+
+def slopes_at(means: Doubles, slopes: NDArray[np.float32]) -> Doubles:
+    """Return how far each mean moves for a unit of log gain, shape (k, d)."""
+    return np.column_stack(
+        [np.interp(means[:, j], SLOPE_GRID, slopes[j]) for j in range(means.shape[1])]
+    )
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Where the kinds of cells lie in each tube, against the group's means.
+
+    Parameters
+    ----------
+    distance : ndarray, shape (t, k, d)
+        Tube's mean less the group's.
+    variance : ndarray, shape (t, k, d)
+        Of that mean, by its number of events; infinite without any.
+    slopes : ndarray, shape (k, d)
+        As `slopes_at` returns them.
+    """
+
+    distance: Doubles
+    variance: Doubles
+    slopes: Doubles
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Log gain of each tube, with its standard error, both of shape (t, f)."""
+
+    gains: Doubles
+    errors: Doubles
+
+
+def solve_shifts(
+    residuals: Residuals, which: Levers, *, centres: Doubles, spread: Doubles
+) -> Shifts:
+    """Estimate the gains of every tube.
+
+    Parameters
+    ----------
+    residuals
+        Where the kinds of cells lie.
+    which
+        What moves each mean.
+    centres : ndarray, shape (t, f)
+        Gains expected of each tube: its batch's.
+    spread : ndarray, shape (f,) or (t, f)
+        Standard deviation of the gains about them.
+
+    Returns
+    -------
+    Shifts
+        Weighted least squares with a normal prior. What activation moves starts from the gain of
+        its dimension.
+    """
+    precision = 1 / (residuals.variance + OWN_WOBBLE**2)
+    weight = residuals.slopes * precision
+    gains, errors = np.empty_like(centres), np.empty_like(centres)
+    spread = np.broadcast_to(spread, centres.shape)
+    for f, base in enumerate(which.base):
+        moved = which.of_mean[:, base] == f
+        prior = 1 / spread[:, f] ** 2
+        centre = centres[:, f] if f == base else gains[:, base]
+        pull = (weight[:, moved, base] * residuals.distance[:, moved, base]).sum(axis=1)
+        total = (weight[:, moved, base] * residuals.slopes[moved, base]).sum(axis=1) + prior
+        gains[:, f] = (pull + prior * centre) / total
+        errors[:, f] = total**-0.5
+    return Shifts(gains, errors)
+
+
+def moved_means(means: Doubles, residuals: Residuals, which: Levers, gains: Doubles) -> Doubles:
+    """Return the means of every tube, shape (t, k, d): moved by its gains, and by what is left."""
+    by_gain = residuals.slopes * gains[:, which.of_mean]
+    left = residuals.distance - by_gain
+    kept = OWN_WOBBLE**2 / (OWN_WOBBLE**2 + residuals.variance)
+    return np.asarray(means + by_gain + kept * left)

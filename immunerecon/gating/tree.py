@@ -1,0 +1,186 @@
+"""The gating tree of one tube while it grows: boundaries, gates and members by population."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
+from immunerecon.gating.cell_types import cell_types
+from immunerecon.gating.gated_tube import Indices, PlacedGate
+from immunerecon.gating.gates import Gate, Range, RectangleGate
+from immunerecon.gating.modelled import ModelledEvents, model_events
+from immunerecon.gating.outlines import drawn_in, outline
+from immunerecon.gating.placement import ALONE, Placement
+from immunerecon.gating.scale import Scale
+from immunerecon.gating.shapes import bead_gate, singlet_gate
+from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection, Signed, Strategy
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class Tree:
+    """The gating tree of one tube while it grows."""
+
+    strategy: Strategy
+    columns: Mapping[str, Floats]
+    scales: Mapping[str, Scale]
+    n_events: int
+    members: dict[str, Indices] = field(default_factory=dict)
+    gates: dict[str, PlacedGate] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+    boundaries: dict[str, Boundary | None] = field(default_factory=dict)
+    placement: Placement = ALONE
+    model: ModelledEvents | None = None
+
+    def add(self, name: str, rule: PopulationRule) -> None:
+        """Gate one population, or note why it is dropped."""
+        parent = self.standing(rule.parent)
+        if self.model is not None and self.model.kinds_in(name).any():
+            self.gates[name] = self._outlined(self.model, name, parent)
+            self.members[name] = self.model.members(name)
+            return
+        placed = self._placed(name, rule, parent)
+        if isinstance(placed, str):
+            self.dropped[name] = placed
+        else:
+            self.gates[name] = placed
+            self.members[name] = self._inside(placed)
+        if self.strategy.model is not None and name == self.strategy.model.within:
+            events = self.events(self.standing(name))
+            kinds = cell_types(self.strategy, self.columns)
+            self.model = model_events(self.columns, events, self.placement, kinds)
+
+    def _inside(self, placed: PlacedGate) -> Indices:
+        events = self.events(placed.parent)
+        if placed.gate is None:
+            return np.setdiff1d(events, self.members[placed.without], True)
+        columns = {key: self.columns[key][events] for key in placed.gate.dimensions}
+        return events[placed.gate.contains(columns)]
+
+    def _outlined(self, model: ModelledEvents, name: str, parent: str) -> PlacedGate:
+        """Return the outline of a population that the model counts."""
+        dimensions = drawn_in(
+            self.strategy.populations[name], self.strategy, model.mixture.dimensions
+        )
+        modelled = parent if parent and model.kinds_in(parent).any() else ""
+        gate = outline(model, name, modelled, dimensions)
+        return PlacedGate(name, parent, gate, "", "model", model.certainty(name))
+
+    def standing(self, population: str) -> str:
+        """Return the population, or its nearest ancestor that was not dropped."""
+        while population and population in self.dropped:
+            population = self.strategy.populations[population].parent
+        return population
+
+    def events(self, population: str) -> Indices:
+        """Return the row numbers of a population's events."""
+        return self.members[population] if population else np.arange(self.n_events)
+
+    def _placed(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
+        if rule.without:
+            if rule.without in self.dropped:
+                return f"no {rule.without} to leave out"
+            other = self.gates[rule.without]
+            return PlacedGate(name, parent, None, rule.without, other.source, other.confidence)
+        if rule.beads or rule.singlets:
+            return self._shaped(name, rule, parent)
+        for sides in rule.gate:
+            if all(self.strategy.boundaries[s.boundary].marker in self.columns for s in sides):
+                return self._bounded(name, parent, sides)
+        markers = {self.strategy.boundaries[s.boundary].marker for s in rule.gate[-1]}
+        return f"the panel has no {', '.join(sorted(markers - set(self.columns)))}"
+
+    def _shaped(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
+        """Place a gate whose shape is its own: beads, singlets."""
+        events = self.events(parent)
+        values = {key: column[events] for key, column in self.columns.items()}
+        found: tuple[Gate, float] | None
+        if rule.beads is not None:
+            found = bead_gate(values, rule.beads) if set(rule.beads) <= set(values) else None
+            reason = "no cluster of counting beads in the tube"
+        else:
+            pair = next((pair for pair in rule.singlets if set(pair) <= set(values)), None)
+            found = singlet_gate(values, pair) if pair else None
+            reason = "the tube has no area and height of one scatter signal"
+        return reason if found is None else PlacedGate(name, parent, found[0], "", "data", found[1])
+
+    def _bounded(self, name: str, parent: str, sides: tuple[Signed, ...]) -> PlacedGate | str:
+        """Place a gate between boundaries."""
+        ranges: dict[str, Range] = {}
+        used: list[Boundary] = []
+        for side in sides:
+            boundary = self.boundary(side.boundary)
+            if boundary is None:
+                return f"no events to place the boundary {side.boundary} by"
+            used.append(boundary)
+            bounds = ranges.get(boundary.marker, Range())
+            ranges[boundary.marker] = (
+                Range(max(bounds.low, boundary.value), bounds.high)
+                if side.positive
+                else Range(bounds.low, min(bounds.high, boundary.value))
+            )
+        sources = {boundary.source for boundary in used}
+        source = (
+            sources.pop() if len(sources) == 1 else "borrowed" if "borrowed" in sources else "data"
+        )
+        confidence = min(boundary.confidence for boundary in used)
+        return PlacedGate(name, parent, RectangleGate(ranges), "", source, confidence)
+
+    def boundary(self, name: str) -> Boundary | None:
+        """Return a boundary, placed when it is first asked for; None where nothing places it."""
+        if name not in self.boundaries:
+            self.boundaries[name] = self._find(name, self.strategy.boundaries[name])
+        return self.boundaries[name]
+
+    def _find(self, name: str, rule: BoundaryRule) -> Boundary | None:
+        if name in self.placement.boundaries:
+            return self.placement.boundaries[name]
+        scale = self.scales[rule.marker]
+        if rule.fixed is not None:
+            value = float(scale.apply(np.array([rule.fixed], dtype=np.float32))[0])
+            return Boundary(name, rule.marker, value, "fixed", 1.0, "fixed")
+        assert rule.within is not None  # the strategy file's check: found by data or fixed
+        low, high = (
+            self._values(selection, rule.marker) if selection else None
+            for selection in (rule.low, rule.high)
+        )
+        evidence = Evidence(
+            values=self._values(rule.within, rule.marker),
+            low=low,
+            high=high,
+            window=_window(rule.fold, high if high is not None else low, scale),
+            tallest=rule.tallest,
+        )
+        value, confidence, method = place_boundary(evidence)
+        if math.isnan(value):
+            return None
+        return Boundary(name, rule.marker, value, "data", confidence, method)
+
+    def _values(self, selection: Selection, marker: str) -> Floats:
+        return self.columns[marker][self.select(selection)]
+
+    def select(self, selection: Selection) -> Indices:
+        """Return the events of a selection; sides that the tube cannot tell are left out."""
+        events = self.events(self.standing(selection.population))
+        for side in selection.sides:
+            other = self.strategy.boundaries[side.boundary].marker
+            boundary = self.boundary(side.boundary) if other in self.columns else None
+            if boundary is not None:
+                above = self.columns[other][events] >= np.float32(boundary.value)
+                events = events[above == side.positive]
+        return events
+
+
+def _window(
+    fold: tuple[float, float] | None, reference: Floats | None, scale: Scale
+) -> tuple[float, float]:
+    """Return the display bounds that a fold of the reference's median spans."""
+    if fold is None or reference is None or reference.size == 0:
+        return -math.inf, math.inf
+    median = float(scale.inverse(np.array([np.median(reference)], dtype=np.float32))[0])
+    low, high = scale.apply(np.array([fold[0] * median, fold[1] * median], dtype=np.float32))
+    return (float(low), float(high)) if low < high else (-math.inf, math.inf)
