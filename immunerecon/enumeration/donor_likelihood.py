@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 LEAK, MISS, GAIN, LAG = range(4)  # the nuisance parameters, see Mixture
+EMPTY = 1e-12  # share of a bin that no cell of either kind falls into
 HELD = 1e30  # information that keeps a fraction where it is
 MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
 LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
@@ -206,6 +207,9 @@ def _derivatives(model: Mixture, counts: Floats, tubes: Tubes) -> tuple[Floats, 
         ],
         axis=1,
     )
+    # Where neither kind of cell has any mass, slopes over next to nothing would be infinite
+    # information, and hide that two shifts cannot be told apart.
+    slopes *= (expected > EMPTY)[:, None, :]
     score = np.matmul(slopes, (counts / expected)[:, :, None])[:, :, 0]
     score[:, 1:] -= (tubes.nuisance - model.mean) / model.sd**2
     scaled = slopes / np.sqrt(expected)[:, None]

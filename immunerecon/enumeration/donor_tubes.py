@@ -131,5 +131,5 @@ def _discriminant(recipient: Sequence[Floats], donor: Sequence[Floats], signs: F
     centres = np.median(own, axis=0), np.median(given, axis=0)
     scatter = np.concatenate([own - centres[0], given - centres[1]]) / spread
     covariance = np.cov(np.clip(scatter, -4, 4), rowvar=False)
-    weights = np.linalg.solve(covariance, (centres[1] - centres[0]) / spread)
+    weights = np.linalg.solve(np.atleast_2d(covariance), (centres[1] - centres[0]) / spread)
     return np.asarray(weights / spread, dtype=float)

@@ -10,6 +10,7 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
+from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy
 from immunerecon.study.panel import find_markers
 
@@ -52,6 +53,8 @@ class TubeJob:
         Of the file, once it is known.
     scales
         Display scale of each marker, once they are chosen.
+    placement
+        What the other tubes of the study know, once they were asked.
     """
 
     index: int
@@ -63,6 +66,7 @@ class TubeJob:
     volume: TubeVolume = field(default_factory=TubeVolume)
     sha256: str = ""
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    placement: Placement = ALONE
 
 
 def open_tube(job: TubeJob) -> Tube:

@@ -21,6 +21,7 @@ from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import CompensationError, TubeError
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import Compensation, TubeJob, markers_of
+from immunerecon.pipeline.records import value_digest
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
 
@@ -196,4 +197,5 @@ def job_inputs(job: TubeJob) -> list[object]:
         else [list(spillover.channels), np.ravel(spillover.matrix).tolist()],
         repr(job.volume),
         sorted((marker, repr(scale)) for marker, scale in job.scales.items()),
+        value_digest(job.placement),
     ]

@@ -4,8 +4,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +74,27 @@ def load_record(folder: Path, key: str) -> Record | None:
 
 def _place(folder: Path, key: str) -> Path:
     return folder / f"{key}.npz"
+
+
+def value_digest(value: object) -> str:
+    """Return a digest of a nested frozen value, arrays and all."""
+    digest = hashlib.sha256()
+    _feed(value, digest.update)
+    return digest.hexdigest()
+
+
+def _feed(value: object, update: Callable[[bytes], None]) -> None:
+    """Feed a nested frozen value to a digest, arrays as their bytes."""
+    if isinstance(value, np.ndarray):
+        update(f"{value.dtype}{value.shape}".encode())
+        update(np.ascontiguousarray(value).tobytes())
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            update(part.name.encode())
+            _feed(getattr(value, part.name), update)
+    elif isinstance(value, Mapping):
+        for key in sorted(value):
+            update(str(key).encode())
+            _feed(value[key], update)
+    else:
+        update(repr(value).encode())

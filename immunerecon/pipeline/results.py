@@ -20,6 +20,7 @@ from immunerecon.pipeline.tubes import pictures_of
 
 RECORDS = "records"
 INDEX = "index.json"
+TRIAL = "trial"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,21 @@ class Results:
         """Return the display scale of each dimension of a file."""
         record = self._record(file)
         return {} if record is None else scales_from(record.facts["scales"])
+
+    def trial(self, name: str) -> pd.DataFrame:
+        """Return a table of the trial's other outcomes, such as ``dose_escalation``.
+
+        Raises
+        ------
+        ResultsError
+            When there is none; says which there are, and why a table could not be made.
+        """
+        if name in (reasons := self.run.get("not_estimable", {})):
+            raise ResultsError(f"{name}: {reasons[name]}")
+        known = sorted(path.stem for path in (self.folder / TRIAL).glob("*.parquet"))
+        if name not in known:
+            raise ResultsError(f"there is no table {name!r} (there are: {', '.join(known)})")
+        return read_table(self.folder / TRIAL, name)
 
     def _record(self, file: str) -> Record | None:
         records = self.folder / RECORDS

@@ -15,9 +15,10 @@ from immunerecon.pipeline.donors import donor_table
 from immunerecon.pipeline.locks import locked
 from immunerecon.pipeline.plan import code_version, plan_study
 from immunerecon.pipeline.provenance import append_audit, digest, now, read_run, write_run
-from immunerecon.pipeline.results import INDEX, RECORDS, Results, load_results
-from immunerecon.pipeline.stages import Stages, run_stages
+from immunerecon.pipeline.results import INDEX, RECORDS, TRIAL, Results, load_results
+from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
 from immunerecon.pipeline.tables import write_table
+from immunerecon.pipeline.trial_tables import trial_tables
 from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study
@@ -61,15 +62,18 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
         if earlier.get("fingerprint") == fingerprint and "ended" in earlier:
             return replace(load_results(out), resumed=True)
         append_audit(out, "run started", {"fingerprint": fingerprint})
-        for name, frame in _tables(study, stages).items():
-            write_table(out, name, frame)
+        tables = _tables(study, stages)
+        outcomes, not_estimable = trial_tables(study, tables)
+        for folder, group in ((out, tables), (out / TRIAL, outcomes)):
+            for name, frame in group.items():
+                write_table(folder, name, frame)
         for i, record in stages.gated.items():
             name = PurePosixPath(study.samples[i].file).with_suffix("").as_posix()
             xml = record.facts["gating_ml"].encode()
             write_atomically(out / "gating-ml" / f"{name.replace('/', '__')}.xml", xml)
         index = {study.samples[i].file: key for i, key in stages.keys.items() if i in stages.gated}
         write_atomically(out / RECORDS / INDEX, json.dumps(index, indent=1).encode())
-        facts = _facts(study, stages)
+        facts = {**_facts(study, stages), "not_estimable": not_estimable}
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
         append_audit(out, "run finished", {"fingerprint": fingerprint})
         return load_results(out)
@@ -129,9 +133,10 @@ def regate(study: Study, results: Results, file: str) -> GatedTube:
     ResultsError
         When the run has no gates for this file.
     """
-    scales = results.scales(file)
-    for index, job in plan_study(study).jobs.items():
-        if study.samples[index].file == file and scales:
-            return gate_file(replace(job, scales=scales)).tube
+    records = results.folder / RECORDS
+    prepared = prepare_tubes(study, plan_study(study), records, workers=1)
+    for index, job in prepared.jobs.items():
+        if study.samples[index].file == file:
+            return gate_file(job).tube
     gated = ", ".join(results.populations["file"].unique())
     raise ResultsError(f"{file} was not gated in this run; gated were: {gated}")

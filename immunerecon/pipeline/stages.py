@@ -7,6 +7,7 @@ from pathlib import Path
 
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.pipeline.jobs import TubeJob
+from immunerecon.pipeline.neighbours import evidence_to_record, place_tubes
 from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, record_key
@@ -15,6 +16,8 @@ from immunerecon.pipeline.survey import survey_tube
 from immunerecon.pipeline.tubes import gate_to_record
 from immunerecon.pipeline.workers import Step, run_step
 from immunerecon.study.folder import Study
+
+_DOING = {"survey": "Reading", "evidence": "Learning", "gate": "Gating"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,27 @@ class Stages:
     errors: Mapping[int, str]
 
 
-def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stages:
-    """Survey and gate every tube of a study.
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known of the tubes before they are gated, by position in samples.csv.
+
+    Parameters
+    ----------
+    jobs
+        The tubes that can be gated, with scales and placement.
+    surveys
+        The first look at each file that could be read.
+    errors
+        Why the other files have no numbers.
+    """
+
+    jobs: Mapping[int, TubeJob]
+    surveys: Mapping[int, Record]
+    errors: Mapping[int, str]
+
+
+def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: int) -> Prepared:
+    """Look at every tube, choose display scales, and let the tubes of a panel help each other.
 
     Parameters
     ----------
@@ -55,12 +77,23 @@ def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stag
     copies = _copies(study, jobs)
     jobs = {index: job for index, job in jobs.items() if index not in copies}
     surveys, unread, _ = _run("survey", survey_tube, jobs, records, workers)
-    to_gate = {
+    scaled = {
         index: replace(jobs[index], scales=scales)
         for index, scales in _scales(study, surveys).items()
     }
-    gated, ungated, keys = _run("gate", gate_to_record, to_gate, records, workers)
-    return Stages(surveys, gated, keys, {**plan.refused, **copies, **unread, **ungated})
+    evidence, silent, _ = _run("evidence", evidence_to_record, scaled, records, workers)
+    placed = {
+        index: replace(scaled[index], placement=placement)
+        for index, placement in place_tubes(study, surveys, evidence).items()
+    }
+    return Prepared(placed, surveys, {**plan.refused, **copies, **unread, **silent})
+
+
+def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stages:
+    """Prepare and gate every tube of a study; parameters as in `prepare_tubes`."""
+    prepared = prepare_tubes(study, plan, records, workers=workers)
+    gated, ungated, keys = _run("gate", gate_to_record, prepared.jobs, records, workers)
+    return Stages(prepared.surveys, gated, keys, {**prepared.errors, **ungated})
 
 
 def _run(
@@ -71,8 +104,7 @@ def _run(
     outcomes = run_step(step, {keys[i]: job for i, job in jobs.items()}, records, workers=workers)
     done: dict[int, Record] = {}
     errors: dict[int, str] = {}
-    description = {"survey": "Reading", "gate": "Gating"}[name]
-    for outcome in track(outcomes, len(jobs), description):
+    for outcome in track(outcomes, len(jobs), _DOING[name]):
         if outcome.record is None:
             errors[outcome.index] = outcome.error
         else:

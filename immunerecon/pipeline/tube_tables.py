@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from immunerecon.pipeline.neighbours import batch_of
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
 from immunerecon.study.folder import Study
@@ -38,7 +39,7 @@ def _sample_row(sample: Sample, index: int, stages: Stages) -> dict[str, Any]:
         "n_events_clean": gated.facts["n_events_clean"] if gated else None,
         "seconds": gated.facts["seconds"] if gated else math.nan,
         "stain": sample.stain or "",
-        "batch": sample.batch or (_acquisition(survey.facts["keywords"]) if survey else ""),
+        "batch": batch_of(sample.batch, survey) if survey else sample.batch,
         "replicate": sample.replicate or "",
         "dataset": sample.dataset,
     }
@@ -51,11 +52,6 @@ def _identity(sample: Sample) -> dict[str, Any]:
         "day": sample.day,
         "panel": sample.panel,
     }
-
-
-def _acquisition(keywords: dict[str, str]) -> str:
-    """Return the default batch: the day and the cytometer of the acquisition."""
-    return " ".join(filter(None, (keywords.get("$DATE"), keywords.get("$CYT"))))
 
 
 def populations_table(study: Study, stages: Stages) -> pd.DataFrame:

@@ -72,7 +72,9 @@ def gate_file(job: TubeJob) -> Gated:
     cleaning = clean(raw)
     tube = compensated(raw.select(cleaning.kept), job.compensation)
     markers = markers_of(tube, job)
-    gated = gate_tube(tube, job.strategy, markers=markers, scales=job.scales)
+    gated = gate_tube(
+        tube, job.strategy, markers=markers, scales=job.scales, placement=job.placement
+    )
     spillover = spillover_for(raw, job.compensation)
     xml = gating_ml(gated.gates, markers=markers, scales=job.scales, spillover=spillover)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0

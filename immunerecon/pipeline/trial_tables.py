@@ -1,0 +1,112 @@
+"""The trial's other outcomes beside the cells: dose, toxicity, response, product, agreement."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from immunerecon.errors import EstimationError
+from immunerecon.pipeline.course import frame_of
+from immunerecon.study.folder import Study
+from immunerecon.study.manifest import BloodCount
+from immunerecon.trial.associations import association_table, patient_outcomes
+from immunerecon.trial.baseline import baseline_table
+from immunerecon.trial.chimerism import agreement_table, pair_chimerism
+from immunerecon.trial.dlt import dlt_by_level, dlt_by_patient
+from immunerecon.trial.dose_escalation import escalation_table
+from immunerecon.trial.expansion import expansion_table
+from immunerecon.trial.flow import attended_visits, patient_flow, tube_flow
+from immunerecon.trial.lymphopenia import lymphocyte_counts, lymphopenia_table
+from immunerecon.trial.product import product_table, release_table
+from immunerecon.trial.protocol import Protocol, load_protocol
+from immunerecon.trial.response import best_responses, response_rates
+from immunerecon.trial.toxicity import toxicity_table, worst_grades
+
+MODEL_TRIAL = "nct00846833"
+Tables = Mapping[str, pd.DataFrame]
+
+
+def trial_tables(study: Study, tables: Tables) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the tables of the trial's other outcomes.
+
+    Parameters
+    ----------
+    study
+        For its blood counts and seed.
+    tables
+        The tables of the run.
+
+    Returns
+    -------
+    tables : dict of DataFrame
+        By name.
+    reasons : dict of str
+        Why a table could not be made, by its name.
+    """
+    protocol = load_protocol(MODEL_TRIAL)
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        **_dose_and_toxicity(study, tables),
+        **_response_and_flow(tables),
+        **_donor_outcomes(study, tables, protocol),
+    }
+    made: dict[str, pd.DataFrame] = {}
+    reasons: dict[str, str] = {}
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except EstimationError as error:
+            reasons[name] = str(error)
+    return made, reasons
+
+
+def _dose_and_toxicity(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+    patients, events = tables["patients"], tables["clinical_events"]
+    counts = lymphocyte_counts(frame_of(study.blood_counts, BloodCount))
+    return {
+        "dlt": lambda: dlt_by_patient(patients, events),
+        "dose_escalation": lambda: escalation_table(dlt_by_level(dlt_by_patient(patients, events))),
+        "worst_grades": lambda: worst_grades(events),
+        "toxicity": lambda: toxicity_table(worst_grades(events), patients["patient"].tolist()),
+        "lymphopenia": lambda: lymphopenia_table(
+            pd.concat([counts, tables["populations"]]), tables["reference_ranges"]
+        ),
+    }
+
+
+def _response_and_flow(tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+    patients, events, samples = (
+        tables[name] for name in ("patients", "clinical_events", "samples")
+    )
+    visits = attended_visits(samples)
+    return {
+        "baseline": lambda: baseline_table(patients),
+        "best_response": lambda: best_responses(patients, events),
+        "response_rate": lambda: response_rates(best_responses(patients, events)),
+        "patient_flow": lambda: patient_flow(patients, events, samples, visits=visits),
+        "tube_flow": lambda: tube_flow(patients, events, samples, visits=visits),
+    }
+
+
+def _donor_outcomes(
+    study: Study, tables: Tables, protocol: Protocol
+) -> dict[str, Callable[[], pd.DataFrame]]:
+    donors, patients = tables["donor_cells"], tables["patients"]
+    pairs = pair_chimerism(tables["chimerism"], donors)
+    product = product_table(tables["populations"], patients, protocol)
+    return {
+        "expansion": lambda: expansion_table(donors, patients=patients["patient"].tolist()),
+        "chimerism_pairs": lambda: pairs,
+        "chimerism_agreement": lambda: agreement_table(pairs),
+        "product": lambda: product,
+        "product_release": lambda: release_table(product, protocol),
+        "associations": lambda: association_table(
+            patient_outcomes(
+                patients,
+                tables["clinical_events"],
+                donor_cells=donors,
+                persistence=tables["persistence"],
+                recovery=tables["recovery"],
+            ),
+            rng=np.random.default_rng(study.settings.seed),
+        ),
+    }
