@@ -1,10 +1,7 @@
 from .cohorts import cohort_incidence as cohort_incidence
-from .courses import (
-    Limits as Limits,
-    draw_course as draw_course,
-    draw_donor_fraction as draw_donor_fraction,
-)
+from .courses import Limits as Limits, draw_course as draw_course
 from .densities import draw_gate as draw_gate
+from .donors import draw_donor_fraction as draw_donor_fraction
 from .incidence import draw_cumulative_incidence as draw_cumulative_incidence
 from .patients import patient_courses as patient_courses
 from .saving import save_figure as save_figure

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT, MarkerStyle
 from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from immunerecon.cytometry.transforms import Scale
@@ -13,7 +16,7 @@ from immunerecon.cytometry.transforms import Scale
 DAYS = (-28, -14, -7, 0, 3, 7, 14, 28, 60, 180, 365, 730, 1825)
 LINEAR_DAYS = 7.0
 _PLAIN_TICKS = {0.0: "0", 0.5: "0.5", 1.0: "1"}
-_CLOSEST = 0.085  # of the display range; two labels nearer than this would touch
+_CLOSEST = 0.11  # of the display range; two labels nearer than this would touch
 _DECADES = (2, 3, 4, 5, 6, 7)
 
 
@@ -61,16 +64,36 @@ def set_log_axis(ax: Axes, low: float, high: float, *, label: str) -> None:
     ax.set_ylabel(label)
 
 
-def set_display_axis(axis: Axis, scale: Scale | None) -> None:
-    """Put ticks of the linear instrument scale on an axis that runs over the display scale 0-1.
+def set_display_axes(ax: Axes, x_scale: Scale | None, y_scale: Scale | None) -> None:
+    """Put ticks of the instrument scale on axes that run over the display scale 0-1.
 
     Parameters
     ----------
-    axis
-        The x or y axis of an axes whose limits are set.
-    scale
-        Turns instrument values to display values; without it the ticks are 0, 0.5 and 1.
+    ax
+        Axes whose limits are set.
+    x_scale, y_scale
+        Turn instrument values to display values; without one the ticks are 0, 0.5 and 1.
     """
+    across = _set_ticks(ax.xaxis, x_scale)
+    up = _set_ticks(ax.yaxis, y_scale)
+    # Minor ticks as one line of markers: as ticks they would take most of a tree's time.
+    for x, y, marker, transform in (
+        (across, np.zeros(len(across)), TICKDOWN, ax.get_xaxis_transform()),
+        (np.zeros(len(up)), up, TICKLEFT, ax.get_yaxis_transform()),
+    ):
+        line = Line2D(x, y, linestyle="none", marker=MarkerStyle(marker), transform=transform)
+        line.set(
+            markersize=mpl.rcParams["xtick.minor.size"],
+            markeredgewidth=mpl.rcParams["xtick.minor.width"],
+            color=mpl.rcParams["xtick.color"],
+            clip_on=False,
+            in_layout=False,  # shorter than the major ones
+        )
+        ax.add_artist(line)
+
+
+def _set_ticks(axis: Axis, scale: Scale | None) -> list[float]:
+    """Set the major ticks; return where minor ones belong."""
     low, high = axis.get_view_interval()
     major: Mapping[float, str]
     minor: Sequence[float]
@@ -83,8 +106,8 @@ def set_display_axis(axis: Axis, scale: Scale | None) -> None:
     shown = {place: label for place, label in major.items() if low <= place <= high}
     axis.set_major_locator(FixedLocator(list(shown)))
     axis.set_major_formatter(FixedFormatter(_thinned(shown, _CLOSEST * (high - low))))
-    axis.set_minor_locator(FixedLocator([place for place in minor if low <= place <= high]))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+    return [place for place in minor if low <= place <= high]
 
 
 def _is_linear(scale: Scale) -> bool:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.figures.axes import set_display_axis
+from immunerecon.figures.axes import set_display_axes
 from immunerecon.figures.style import INK, MUTED, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.gates import Gate, PolygonGate, Range
@@ -21,9 +21,9 @@ Scales = Mapping[str, Scale]
 
 # From a grey that one event shows in, to ink; empty bins stay paper.
 DENSITY = LinearSegmentedColormap.from_list("density", ["#c3c8cf", "#8b939e", "#4a5058", "#16181b"])
-_FEW_EVENTS = 2000  # below which single events are drawn larger than a bin
+FEW_EVENTS = 2000  # below which single events are drawn larger than a bin
 _NEAR = 0.1  # of the display: a gate that comes this close to an edge is labelled from there
-_FLAT = 0.42  # of the display: a lower gate would be hidden by its label
+_FLAT = 0.5  # of the display: a lower gate would be hidden by its label
 _INSET = 1.8  # points between a gate's corner and its label
 _SOURCES = {"borrowed": "borrowed", "model": "model", "override": "by hand"}
 
@@ -57,8 +57,8 @@ def draw_gate(
     >>> draw_gate(picture, ax=Figure().add_subplot()).get_ylabel()
     'CD56'
     """
-    draw_density(picture, ax=ax)
-    outline_gate(picture, ax=ax)
+    _draw_density(picture, ax)
+    _outline_gate(picture, ax, inside=False)
     _dress(picture, ax, {picture.x: x_scale, picture.y: y_scale})
     return ax
 
@@ -116,9 +116,9 @@ def draw_panel(panel: GatePanel, *, ax: Axes, scales: Scales | None = None) -> A
         `ax`.
     """
     first = panel.pictures[0]
-    draw_density(first, ax=ax)
+    _draw_density(first, ax)
     for picture in panel.pictures:
-        outline_gate(picture, ax=ax)
+        _outline_gate(picture, ax, inside=len(panel.pictures) > 1)
     _dress(first, ax, scales or {})
     return ax
 
@@ -127,12 +127,11 @@ def _transposed(picture: GatePicture) -> GatePicture:
     return replace(picture, x=picture.y, y=picture.x, counts=picture.counts.T)
 
 
-def draw_density(picture: GatePicture, *, ax: Axes) -> Axes:
+def _draw_density(picture: GatePicture, ax: Axes) -> None:
     """Draw the events of a picture's parent: a density, or single events where they are few."""
     extent = (LOW, HIGH, LOW, HIGH)
-    counts = picture.counts.T.astype(float)
-    norm = LogNorm(vmin=1, vmax=max(30.0, counts.max()))
-    if picture.parent_count < _FEW_EVENTS:
+    counts = picture.counts.T
+    if picture.parent_count < FEW_EVENTS:
         up, across = np.nonzero(counts)
         middle = LOW + (np.arange(BINS) + 0.5) * (HIGH - LOW) / BINS
         ax.scatter(
@@ -141,7 +140,7 @@ def draw_density(picture: GatePicture, *, ax: Axes) -> Axes:
             s=1.6,
             c=counts[up, across],
             cmap=DENSITY,
-            norm=LogNorm(vmin=0.2, vmax=10),
+            norm=density_norm(picture),
             linewidths=0,
             rasterized=True,
         )
@@ -152,19 +151,25 @@ def draw_density(picture: GatePicture, *, ax: Axes) -> Axes:
             origin="lower",
             extent=extent,
             cmap=DENSITY,
-            norm=norm,
+            norm=density_norm(picture),
             interpolation="nearest",
             aspect="auto",
         )
     ax.set_xlim(LOW, HIGH)
     ax.set_ylim(LOW, HIGH)
-    return ax
 
 
-def outline_gate(picture: GatePicture, *, ax: Axes) -> Axes:
+def density_norm(picture: GatePicture) -> LogNorm:
+    """Return how dark a bin is by its events: single ones are seen where they are few."""
+    if picture.parent_count < FEW_EVENTS:
+        return LogNorm(vmin=0.2, vmax=10)
+    return LogNorm(vmin=1, vmax=max(30.0, float(picture.counts.max())))
+
+
+def _outline_gate(picture: GatePicture, ax: Axes, *, inside: bool) -> None:
     """Draw a gate's outline and label it with its share of the parent."""
     if picture.gate is None:
-        return ax
+        return
     colour = population_look(picture.population).colour
     fill, outline = (_patch(picture.gate, picture.x, picture.y) for _ in range(2))
     fill.set(facecolor=colour, edgecolor="none", alpha=0.07)
@@ -172,12 +177,11 @@ def outline_gate(picture: GatePicture, *, ax: Axes) -> Axes:
     outline.set(fill=False, edgecolor=colour, linestyle=dash)
     for patch in (fill, outline):
         ax.add_patch(patch)
-    _label_gate(picture, ax)
-    return ax
+    _label_gate(picture, ax, inside=inside)
 
 
-def _label_gate(picture: GatePicture, ax: Axes) -> None:
-    """Write a gate's label in its upper or lower corner, or above it where it is flat."""
+def _label_gate(picture: GatePicture, ax: Axes, *, inside: bool) -> None:
+    """Write a gate's label in its upper or lower corner, or above it where it is flat and alone."""
     corners = np.clip(gate_corners(picture), LOW, HIGH)
     (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
     if left < _NEAR:
@@ -189,7 +193,7 @@ def _label_gate(picture: GatePicture, ax: Axes) -> None:
     if top > 1 - _NEAR:
         y, up, edge = top, -1, "top"
     else:
-        y, up, edge = (top if top - bottom < _FLAT else bottom), 1, "bottom"
+        y, up, edge = (top if top - bottom < _FLAT and not inside else bottom), 1, "bottom"
     ax.annotate(
         gate_label(picture),
         (x, y),
@@ -266,8 +270,7 @@ def _dress(picture: GatePicture, ax: Axes, scales: Mapping[str, Scale | None]) -
     """Name the axes and the parent."""
     ax.set_xlabel(picture.x)
     ax.set_ylabel(picture.y)
-    set_display_axis(ax.xaxis, scales.get(picture.x))
-    set_display_axis(ax.yaxis, scales.get(picture.y))
+    set_display_axes(ax, scales.get(picture.x), scales.get(picture.y))
     ax.tick_params(labelsize="small")
     parent = picture.parent.replace("_", " ") or "Clean events"
     ax.set_title(parent, loc="left")

@@ -11,15 +11,14 @@ from matplotlib.patches import Patch
 
 from immunerecon.figures.axes import set_log_axis
 from immunerecon.figures.courses import (
-    EVENT_LINES,
     NO_LIMITS,
     PLATFORM_MARKERS,
     Limits,
     course_rows,
-    donor_rows,
     draw_course,
-    draw_donor_fraction,
 )
+from immunerecon.figures.donors import donor_rows, draw_donor_fraction
+from immunerecon.figures.marks import EVENT_LINES
 from immunerecon.figures.style import FAINT, INK, MUTED, PALE, figure_style
 
 LINEAGES = ("NK", "T", "B")
@@ -87,8 +86,10 @@ def course_data(populations: pd.DataFrame, donor_cells: pd.DataFrame, patient: s
     """Return the source data of `patient_courses`: its rows of both tables, one below the other."""
     counts = [course_rows(populations, patient, name).assign(shown="count") for name in LINEAGES]
     donors = [donor_rows(donor_cells, patient, name).assign(shown="donor") for name in LINEAGES]
-    frames = [frame.dropna(axis="columns", how="all") for frame in (*counts, *donors)]
-    return pd.concat(frames, ignore_index=True).set_index("shown").reset_index()
+    filled = [rows.dropna(axis="columns", how="all") for rows in (*counts, *donors) if len(rows)]
+    if not filled:
+        return pd.DataFrame(columns=["shown"])
+    return pd.concat(filled, ignore_index=True).set_index("shown").reset_index()
 
 
 def _tidy(axes: list[list[Axes]]) -> None:

@@ -1,13 +1,19 @@
 """Figures as files that are the same bytes whenever they are drawn from the same numbers."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from immunerecon.figures.style import typeface
@@ -18,13 +24,17 @@ _SAVING: dict[Any, Any] = {
     "pdf.fonttype": 42,  # TrueType: text stays text in an editor
     "svg.fonttype": "none",
     "svg.hashsalt": "immunerecon",
-    "savefig.facecolor": "white",
 }
-# Dates and versions would change the bytes of an unchanged figure.
-_METADATA: dict[str, dict[str, None]] = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
+_CANVASES: Mapping[str, type[FigureCanvasBase]] = {
+    "pdf": FigureCanvasPdf,
+    "svg": FigureCanvasSVG,
+    "png": FigureCanvasAgg,
+}
+# Metadata that would change the bytes of an unchanged figure.
+_DATED = {
+    "pdf": ("CreationDate", "Creator", "Producer"),
+    "svg": ("Date", "Creator"),
+    "png": ("Software",),
 }
 
 
@@ -50,17 +60,36 @@ def render_figure(
         The same for the same figure: no dates, no random identifiers.
     """
     stream = io.BytesIO()
-    with mpl.rc_context(typeface() | _SAVING):
-        figure.savefig(
-            stream,
-            format=file_format,
-            dpi=dpi,
-            transparent=transparent,
-            metadata=_METADATA[file_format],
-        )
-    # Laid out once: every format shows the same positions.
-    figure.set_layout_engine("none")
+    metadata: dict[Any, Any] = dict.fromkeys(_DATED[file_format])
+    ground = [figure.patch, *(ax.patch for ax in figure.axes)] if transparent else []
+    with mpl.rc_context(typeface() | _SAVING), _hidden(ground):
+        _lay_out(figure)
+        figure.set_dpi(dpi)
+        # The canvas itself, because `Figure.savefig` draws everything twice.
+        canvas = _CANVASES[file_format](figure)
+        getattr(canvas, f"print_{file_format}")(stream, metadata=metadata)
     return stream.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out once, so that every format shows the same positions."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+@contextmanager
+def _hidden(artists: Sequence[Artist]) -> Iterator[None]:
+    """Hide artists for a while."""
+    shown = [artist for artist in artists if artist.get_visible()]
+    for artist in shown:
+        artist.set_visible(False)
+    try:
+        yield
+    finally:
+        for artist in shown:
+            artist.set_visible(True)
 
 
 def save_figure(

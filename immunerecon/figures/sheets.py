@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.collections import PatchCollection
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
-from immunerecon.figures.densities import DENSITY, gate_corners, share
+from immunerecon.figures.densities import DENSITY, density_norm, gate_corners, share
 from immunerecon.figures.style import FAINT, OKABE_ITO, figure_style, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
@@ -19,6 +18,7 @@ from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 PicturesByTube = Mapping[str, Sequence[GatePicture]]
 
 _GAP, _LINE = 10, 13  # pixels between thumbnails, and of a line of print
+_HEAD = 2 * _LINE
 _ACROSS, _DOWN = BINS + _GAP, BINS + _GAP + 2 * _LINE
 _FEWEST_COLUMNS, _MOST_COLUMNS = 6, 20
 
@@ -63,7 +63,7 @@ def all_tubes(
     """
     n = len(pictures_by_tube)
     columns = min(max(math.ceil(math.sqrt(1.5 * n)), _FEWEST_COLUMNS), _MOST_COLUMNS)
-    wide, high = columns * _ACROSS, max(1, math.ceil(n / columns)) * _DOWN
+    wide, high = columns * _ACROSS, max(1, math.ceil(n / columns)) * _DOWN + _HEAD
     pixels = np.full((high, wide, 4), 255, dtype=np.uint8)
     with figure_style(style) as measures:
         figure = Figure(figsize=measures.size(measures.double_mm / measures.scale * high / wide))
@@ -73,7 +73,7 @@ def all_tubes(
         # A line of print is a fixed share of a thumbnail, up to the style's own size.
         size = min(measures.small_pt, 72 * figure.get_figwidth() * _LINE / wide)
         for place, (tube, pictures) in enumerate(pictures_by_tube.items()):
-            left, top = (place % columns) * _ACROSS + _GAP // 2, (place // columns) * _DOWN + 2
+            left, top = (place % columns) * _ACROSS + _GAP // 2, (place // columns) * _DOWN + _HEAD
             picture = _picture_of(pictures, population)
             number = "not gated"
             if picture is not None:
@@ -82,6 +82,7 @@ def all_tubes(
                 outlines.append(_outline(picture, left, top))
             frames.append(_frame(picture, left, top))
             ax.text(left, top + BINS + 3, f"{tube}\n{number}", fontsize=size, va="top")
+        ax.text(_GAP // 2, _HEAD / 2, _heading(pictures_by_tube, population), va="center")
         ax.imshow(pixels, extent=(0, wide, high, 0), interpolation="nearest", aspect="auto")
         for patches in (frames, outlines):
             ax.add_collection(PatchCollection(patches, match_original=True))
@@ -91,6 +92,18 @@ def all_tubes(
 
 def _picture_of(pictures: Sequence[GatePicture], population: str) -> GatePicture | None:
     return next((picture for picture in pictures if picture.population == population), None)
+
+
+def _heading(pictures_by_tube: PicturesByTube, population: str) -> str:
+    """Say what every thumbnail shows."""
+    found = (_picture_of(pictures, population) for pictures in pictures_by_tube.values())
+    first = next((picture for picture in found if picture is not None), None)
+    if first is None:
+        return f"{population} was gated in no tube"
+    return (
+        f"{population} on {first.x} (across) and {first.y} (up), share of {first.parent}; "
+        "coloured frame: low confidence"
+    ).replace("_", " ")
 
 
 def _paste(image: NDArray[np.uint8], place: NDArray[np.uint8]) -> None:
@@ -122,6 +135,5 @@ def density_image(picture: GatePicture) -> NDArray[np.uint8]:
         The picture; bins without events are transparent.
     """
     counts = np.ma.masked_equal(picture.counts.T[::-1], 0)
-    norm = LogNorm(vmin=1, vmax=max(30.0, float(picture.counts.max())))
-    pixels: NDArray[np.uint8] = DENSITY(norm(counts), bytes=True)
+    pixels: NDArray[np.uint8] = DENSITY(density_norm(picture)(counts), bytes=True)
     return pixels

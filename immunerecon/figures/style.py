@@ -143,6 +143,7 @@ class FigureStyle:
             "axes.labelpad": 0.4 * self.font_pt,
             "axes.titlesize": self.font_pt,
             "axes.titleweight": "bold",
+            "axes.titley": 1.0,  # given, or matplotlib measures every tick to find it
             "axes.titlepad": 0.6 * self.font_pt,
             "axes.spines.top": False,
             "axes.spines.right": False,

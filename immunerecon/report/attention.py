@@ -1,11 +1,14 @@
 """What needs a person first: tubes without numbers, flags, gates of low confidence."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
 
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.report.contents import ReportData
+
+_COLUMNS = ["file", "patient", "day", "panel", "role", "reason"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,38 @@ class Tube:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """What is to be said of some tubes, and which they are."""
+
+    reason: str
+    tubes: tuple[Tube, ...]
+
+    @property
+    def n_tubes(self) -> int:
+        """Number of tubes."""
+        return len(self.tubes)
+
+
+@dataclass(frozen=True)
 class DoubtfulGate:
-    """A gate that the data determine poorly."""
+    """A gate that the data determine poorly in some tubes.
+
+    Parameters
+    ----------
+    population
+        Whose gate.
+    lowest
+        Least confidence.
+    gated
+        Tubes in which the population was gated.
+    tubes
+        Those in which the confidence is low, the least first.
+    """
 
     population: str
-    tubes: int
     lowest: float
-    where: tuple[str, ...]
+    gated: int
+    tubes: tuple[Tube, ...]
 
 
 @dataclass(frozen=True)
@@ -39,13 +67,13 @@ class Attention:
     failed
         Files without numbers.
     flagged
-        Files with numbers and something to look at.
+        Files with numbers and something to look at, by what it is, the most frequent first.
     gates
         Gates of low confidence by population, the most frequent first.
     """
 
     failed: tuple[Tube, ...]
-    flagged: tuple[Tube, ...]
+    flagged: tuple[Flag, ...]
     gates: tuple[DoubtfulGate, ...]
 
 
@@ -59,27 +87,35 @@ def find_attention(data: ReportData) -> Attention:
     """
     return Attention(
         failed=_tubes(data.samples, "failed"),
-        flagged=_tubes(data.samples, "flagged"),
+        flagged=_flags(_tubes(data.samples, "flagged")),
         gates=_gates(data),
     )
 
 
 def _tubes(samples: pd.DataFrame, status: str) -> tuple[Tube, ...]:
     rows = samples[samples["status"] == status].sort_values(["patient", "day", "file"])
-    columns = ["file", "patient", "day", "panel", "role", "reason"]
-    return tuple(Tube(*row) for row in rows[columns].itertuples(index=False))
+    return tuple(Tube(*row) for row in rows[_COLUMNS].itertuples(index=False))
+
+
+def _flags(tubes: tuple[Tube, ...]) -> tuple[Flag, ...]:
+    """Group tubes by their reason."""
+    reasons = Counter(tube.reason for tube in tubes)
+    return tuple(
+        Flag(reason, tuple(tube for tube in tubes if tube.reason == reason))
+        for reason, _ in reasons.most_common()
+    )
 
 
 def _gates(data: ReportData) -> tuple[DoubtfulGate, ...]:
-    low = data.gates[data.gates["confidence"] < LOW_CONFIDENCE]
-    rows = low.merge(data.samples[["file", "patient", "day", "panel"]], on="file", how="left")
+    placed = data.gates.merge(data.samples[_COLUMNS], on="file")
+    low = placed[placed["confidence"] < LOW_CONFIDENCE].sort_values("confidence", kind="stable")
     found = [
         DoubtfulGate(
             str(population),
-            len(group),
-            float(group["confidence"].min()),
-            tuple(group.sort_values("confidence")["file"]),
+            float(rows["confidence"].iloc[0]),
+            int((placed["population"] == population).sum()),
+            tuple(Tube(*row) for row in rows[_COLUMNS].itertuples(index=False)),
         )
-        for population, group in rows.groupby("population", sort=False)
+        for population, rows in low.groupby("population", sort=False)
     ]
-    return tuple(sorted(found, key=lambda gate: (-gate.tubes, gate.lowest)))
+    return tuple(sorted(found, key=lambda gate: (-len(gate.tubes), gate.lowest)))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from immunerecon.figures.courses import Limits
 from immunerecon.figures.saving import save_figure
 from immunerecon.pipeline.progress import track
@@ -60,6 +62,14 @@ def write_report(results: Results) -> Path:
     return write_page(results.folder / "report.html", report_data(results))
 
 
+def _in_panel_order(results: Results) -> pd.DataFrame:
+    """Return `populations` with the study's first panel first: it counts where several could."""
+    places = {panel: place for place, panel in enumerate(results.run["parameters"]["panels"])}
+    return results.populations.sort_values(
+        "panel", key=lambda panels: panels.map(places), kind="stable"
+    )
+
+
 def report_data(results: Results) -> ReportData:
     """Return all that figures and report of a run say."""
     ranges = results.reference_ranges
@@ -67,7 +77,7 @@ def report_data(results: Results) -> ReportData:
     return ReportData(
         study=str(results.run["study"]),
         samples=results.samples,
-        populations=results.populations,
+        populations=_in_panel_order(results),
         gates=results.gates,
         donor_cells=results.donor_cells,
         persistence=results.persistence,

@@ -21,8 +21,6 @@ from immunerecon.report.methods import references, tell_methods
 from immunerecon.report.patients import patient_page
 from immunerecon.report.wording import tell_day, tell_population, tell_setting
 
-FEW = 25  # flagged files shown at once; the others fold away
-
 
 def write_page(path: Path, data: ReportData, drawings: Iterable[Drawing] | None = None) -> Path:
     """Write the report.
@@ -69,7 +67,6 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         data=data,
         style=style,
         policy=_policy(style),
-        few=FEW,
         tally=_tally(data),
         attention=find_attention(data),
         patient_flow=patient_flow(data),
