@@ -276,7 +276,7 @@ def test_polygon_is_turned_with_its_panel():
 def test_sheet_frames_doubtful_gates_and_names_what_is_missing():
     tubes = {"P1 day 0": [picture()], "P1 day 1": [picture(confidence=0.1)], "P1 day 3": []}
     (ax,) = all_tubes(tubes).axes
-    heading, *labels = [text.get_text() for text in ax.texts]
+    *labels, heading = [text.get_text() for text in ax.texts]
     assert heading.startswith("NK on CD3 (across) and CD56 (up), share of Lymphocytes")
     assert [label.split("\n")[1] for label in labels] == [
         "15.0 %",
