@@ -29,6 +29,7 @@ from immunerecon.figures import (
     patient_courses,
     save_figure,
 )
+from immunerecon.figures.gate_labels import place_labels
 from immunerecon.figures.patients import course_data
 from immunerecon.figures.saving import render_figure
 from immunerecon.figures.style import OKABE_ITO, POPULATION_LOOKS
@@ -530,3 +531,37 @@ def test_source_data_hold_no_formula(tmp_path, cohort_recovery):
 def test_importing_figures_does_not_import_matplotlib():
     code = "import sys, immunerecon.figures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Labels of gates
+
+
+def contrast_on_white(colour):
+    """Return the WCAG 2 contrast ratio."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+@pytest.mark.parametrize("population", POPULATION_LOOKS)
+def test_label_of_every_population_can_be_read(population):
+    assert contrast_on_white(POPULATION_LOOKS[population].text_colour) > 4.5
+
+
+def test_label_hides_neither_events_nor_another_label(ax):
+    crowded = [
+        picture(name, PolygonGate(("CD3", "CD56"), ((x, 0.4), (x + 0.2, 0.4), (x + 0.1, 0.6))))
+        for name, x in (("NK", 0.1), ("T", 0.35), ("B", 0.6))
+    ]
+    boxes = place_labels(crowded, ["NK\n10 %", "T\n20 %", "B\n30 %"], ax=ax, size=7)
+    for first, second in itertools.combinations(boxes, 2):
+        assert first.overlap(second) == 0
+    for box in boxes:
+        assert -0.05 <= box.left < box.right <= 1.05 and -0.05 <= box.bottom < box.top <= 1.05
+        events = -0.05 + 20.5 * 1.1 / 96, -0.05 + 70.5 * 1.1 / 96
+        assert not (box.left <= events[0] <= box.right and box.bottom <= events[1] <= box.top)
+
+
+def test_label_of_a_quadrant_stands_inside_it(ax):
+    gate = RectangleGate({"CD3": Range(high=0.5), "CD56": Range(low=0.4)})
+    (box,) = place_labels([picture(gate=gate)], ["NK\n10 %"], ax=ax, size=7)
+    assert box.right <= 0.5 and box.bottom >= 0.4

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
-from matplotlib.patches import Patch, Polygon, Rectangle
-from numpy.typing import NDArray
+from matplotlib.font_manager import FontProperties
 
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.axes import set_display_axes
+from immunerecon.figures.gate_labels import place_labels
+from immunerecon.figures.gate_shapes import gate_patch
 from immunerecon.figures.style import INK, MUTED, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
-from immunerecon.gating.gates import Gate, PolygonGate, Range
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 
 Scales = Mapping[str, Scale]
@@ -22,10 +22,7 @@ Scales = Mapping[str, Scale]
 # From a grey that one event shows in, to ink; empty bins stay paper.
 DENSITY = LinearSegmentedColormap.from_list("density", ["#c3c8cf", "#8b939e", "#4a5058", "#16181b"])
 FEW_EVENTS = 2000  # below which single events are drawn larger than a bin
-_NEAR = 0.1  # of the display: a gate that comes this close to an edge is labelled from there
-_FLAT = 0.5  # of the display: a lower gate would be hidden by its label
-_INSET = 1.8  # points between a gate's corner and its label
-_SOURCES = {"borrowed": "borrowed", "model": "model", "override": "by hand"}
+_SOURCES = {"borrowed": "borrowed", "override": "by hand"}
 
 
 def draw_gate(
@@ -58,7 +55,7 @@ def draw_gate(
     'CD56'
     """
     _draw_density(picture, ax)
-    _outline_gate(picture, ax, inside=False)
+    _outline_gates([picture], ax)
     _dress(picture, ax, {picture.x: x_scale, picture.y: y_scale})
     return ax
 
@@ -117,8 +114,7 @@ def draw_panel(panel: GatePanel, *, ax: Axes, scales: Scales | None = None) -> A
     """
     first = panel.pictures[0]
     _draw_density(first, ax)
-    for picture in panel.pictures:
-        _outline_gate(picture, ax, inside=len(panel.pictures) > 1)
+    _outline_gates(panel.pictures, ax)
     _dress(first, ax, scales or {})
     return ax
 
@@ -166,46 +162,34 @@ def density_norm(picture: GatePicture) -> LogNorm:
     return LogNorm(vmin=1, vmax=max(30.0, float(picture.counts.max())))
 
 
-def _outline_gate(picture: GatePicture, ax: Axes, *, inside: bool) -> None:
-    """Draw a gate's outline and label it with its share of the parent."""
-    if picture.gate is None:
+def _outline_gates(pictures: Sequence[GatePicture], ax: Axes) -> None:
+    """Draw the gates of a panel and label each with its share of the parent."""
+    drawn = [picture for picture in pictures if picture.gate is not None]
+    for picture in drawn:
+        colour = population_look(picture.population).colour
+        fill, outline = gate_patch(picture), gate_patch(picture)
+        fill.set(facecolor=colour, edgecolor="none", alpha=0.07)
+        dash = "dashed" if picture.confidence < LOW_CONFIDENCE else "solid"
+        outline.set(fill=False, edgecolor=colour, linestyle=dash)
+        for patch in (fill, outline):
+            ax.add_patch(patch)
+    if not drawn:
         return
-    colour = population_look(picture.population).colour
-    fill, outline = (_patch(picture.gate, picture.x, picture.y) for _ in range(2))
-    fill.set(facecolor=colour, edgecolor="none", alpha=0.07)
-    dash = "dashed" if picture.confidence < LOW_CONFIDENCE else "solid"
-    outline.set(fill=False, edgecolor=colour, linestyle=dash)
-    for patch in (fill, outline):
-        ax.add_patch(patch)
-    _label_gate(picture, ax, inside=inside)
-
-
-def _label_gate(picture: GatePicture, ax: Axes, *, inside: bool) -> None:
-    """Write a gate's label in its upper or lower corner, or above it where it is flat and alone."""
-    corners = np.clip(gate_corners(picture), LOW, HIGH)
-    (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
-    if left < _NEAR:
-        x, across, side = left, 1, "left"
-    elif right > 1 - _NEAR:
-        x, across, side = right, -1, "right"
-    else:
-        x, across, side = (left + right) / 2, 0, "center"
-    if top > 1 - _NEAR:
-        y, up, edge = top, -1, "top"
-    else:
-        y, up, edge = (top if top - bottom < _FLAT and not inside else bottom), 1, "bottom"
-    ax.annotate(
-        gate_label(picture),
-        (x, y),
-        xytext=(_INSET * across, _INSET * up),
-        textcoords="offset points",
-        fontsize="small",
-        horizontalalignment=side,
-        verticalalignment=edge,
-        multialignment=side,
-        linespacing=1.1,
-        bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.5},
-    )
+    labels = [gate_label(picture) for picture in drawn]
+    size = FontProperties(size="small").get_size_in_points()
+    boxes = place_labels(drawn, labels, ax=ax, size=size)
+    for picture, label, box in zip(drawn, labels, boxes, strict=True):
+        ax.text(
+            (box.left + box.right) / 2,
+            (box.bottom + box.top) / 2,
+            label,
+            color=population_look(picture.population).text_colour,
+            fontsize="small",
+            horizontalalignment="center",
+            verticalalignment="center",
+            linespacing=1.1,
+            bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.5},
+        )
 
 
 def gate_label(picture: GatePicture) -> str:
@@ -235,35 +219,6 @@ def share(count: int, parent_count: int) -> str:
     percent = 100 * count / parent_count
     digits = 0 if percent in (0, 100) else max(0, 2 - math.floor(math.log10(percent)))
     return f"{percent:.{min(digits, 3)}f} %"
-
-
-def gate_corners(picture: GatePicture) -> NDArray[np.float64]:
-    """Return the corners of a picture's gate, shape (n, 2), those of a range cut to the display."""
-    gate = picture.gate
-    if gate is None:
-        return np.empty((0, 2))
-    if isinstance(gate, PolygonGate):
-        return np.array(_vertices(gate, picture.x), dtype=float)
-    across, up = (gate.ranges.get(name, Range()) for name in (picture.x, picture.y))
-    left, right, bottom, top = np.clip([across.low, across.high, up.low, up.high], LOW, HIGH)
-    return np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
-
-
-def _vertices(gate: PolygonGate, x: str) -> list[tuple[float, float]]:
-    """Corners of a polygon with `x` as the first coordinate."""
-    if gate.dimensions[0] == x:
-        return list(gate.vertices)
-    return [(second, first) for first, second in gate.vertices]
-
-
-def _patch(gate: Gate, x: str, y: str) -> Patch:
-    """Outline of a gate; sides without a bound lie outside the axes."""
-    if isinstance(gate, PolygonGate):
-        return Polygon(_vertices(gate, x), closed=True)
-    across, up = (gate.ranges.get(name, Range()) for name in (x, y))
-    left, bottom = max(across.low, LOW - 1), max(up.low, LOW - 1)
-    width, height = min(across.high, HIGH + 1) - left, min(up.high, HIGH + 1) - bottom
-    return Rectangle((left, bottom), width, height)
 
 
 def _dress(picture: GatePicture, ax: Axes, scales: Mapping[str, Scale | None]) -> None:

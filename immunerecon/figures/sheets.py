@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
-from immunerecon.figures.densities import DENSITY, density_norm, gate_corners, share
+from immunerecon.figures.densities import DENSITY, density_norm, share
+from immunerecon.figures.gate_shapes import gate_corners
 from immunerecon.figures.style import FAINT, OKABE_ITO, figure_style, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.colors import to_rgb
 from matplotlib.font_manager import get_font_names
 
 MM_PER_INCH = 25.4
@@ -55,6 +56,11 @@ class Look:
 
     colour: str
     marker: str
+
+    @property
+    def text_colour(self) -> tuple[float, ...]:
+        """The colour, dark enough to be read as small print on white."""
+        return tuple(0.65 * part for part in to_rgb(self.colour))
 
 
 POPULATION_LOOKS: Mapping[str, Look] = {

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from immunerecon.figures.densities import Scales, draw_panel, gate_corners, panels_of
+from immunerecon.figures.densities import Scales, draw_panel, panels_of
+from immunerecon.figures.gate_shapes import gate_corners
 from immunerecon.figures.style import figure_style
 from immunerecon.gating.pictures import GatePicture
 

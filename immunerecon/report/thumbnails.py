@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from immunerecon.figures.densities import gate_corners, share
+from immunerecon.figures.densities import share
+from immunerecon.figures.gate_shapes import gate_corners
 from immunerecon.figures.sheets import density_image
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture

@@ -1,0 +1,112 @@
+"""Where the label of each gate stands: beside its gate, on few events, on no other label."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from immunerecon.figures.gate_shapes import gate_corners
+from immunerecon.gating.gates import PolygonGate
+from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
+
+_GAP = 0.012  # of the display, between a gate or the frame and a label
+_CHARACTER, _LINE = 0.54, 1.22  # mean width and line spacing, of the type size
+_EVENTS, _GATES, _LABELS = 6.0, 1.0, 20.0  # weight of what a label hides
+_LATER = 0.01  # weight of a place's rank
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the display."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def overlap(self, other: "Box") -> float:
+        """Return the share of this box that another one covers."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        up = min(self.top, other.top) - max(self.bottom, other.bottom)
+        area = (self.right - self.left) * (self.top - self.bottom)
+        return max(across, 0.0) * max(up, 0.0) / area
+
+
+def place_labels(
+    pictures: Sequence[GatePicture], labels: Sequence[str], *, ax: Axes, size: float
+) -> list[Box]:
+    """Find a place for the label of each gate of a panel.
+
+    Parameters
+    ----------
+    pictures
+        The gates, on one parent and pair of dimensions.
+    labels
+        Their labels; lines are parted by a line feed.
+    ax
+        The panel.
+    size
+        Of the type, in points.
+
+    Returns
+    -------
+    list of Box
+        One a label, within the frame. Of a few places in and around the gate it is the one that
+        hides least: events, other gates, labels placed before.
+    """
+    scale = 72 / ax.figure.dpi / (HIGH - LOW)
+    wide, high = ax.bbox.width * scale, ax.bbox.height * scale  # points a unit of display
+    gates = [_bounds(gate_corners(picture)) for picture in pictures]
+    shares = pictures[0].counts / max(1, int(pictures[0].counts.sum()))
+    placed: list[Box] = []
+    for place, (gate, label) in enumerate(zip(gates, labels, strict=True)):
+        lines = label.split("\n")
+        width = _CHARACTER * size * max(map(len, lines)) / wide
+        height = _LINE * size * len(lines) / high
+        bounded = isinstance(pictures[place].gate, PolygonGate)
+        # A half plane is best labelled inside, a closed outline outside.
+        avoided = [other for number, other in enumerate(gates) if number != place or bounded]
+        candidates = list(_candidates(gate, width, height, inside_first=not bounded))
+        costs = [
+            _EVENTS * _share_under(shares, box)
+            + _GATES * sum(box.overlap(other) for other in avoided)
+            + _LABELS * sum(box.overlap(other) for other in placed)
+            + _LATER * rank
+            for rank, box in enumerate(candidates)
+        ]
+        placed.append(candidates[int(np.argmin(costs))])
+    return placed
+
+
+def _bounds(corners: NDArray[np.float64]) -> Box:
+    (left, bottom), (right, top) = (
+        np.clip(edge(corners, axis=0), LOW, HIGH).tolist() for edge in (np.min, np.max)
+    )
+    return Box(left, bottom, right, top)
+
+
+def _candidates(gate: Box, width: float, height: float, *, inside_first: bool) -> Iterator[Box]:
+    """Yield places in the corners of a gate and around it, the better ones first."""
+    inside = (gate.left + _GAP, gate.right - width - _GAP)
+    heights = (gate.top - height - _GAP, gate.bottom + _GAP)
+    corners = [(x, y) for y in heights for x in inside]
+    middle = (gate.left + gate.right - width) / 2, (gate.bottom + gate.top - height) / 2
+    around = [
+        (middle[0], gate.top + _GAP),
+        (middle[0], gate.bottom - height - _GAP),
+        (gate.right + _GAP, middle[1]),
+        (gate.left - width - _GAP, middle[1]),
+    ]
+    for x, y in [*corners, *around] if inside_first else [*around, *corners]:
+        left = min(max(x, LOW + _GAP), HIGH - width - _GAP)
+        bottom = min(max(y, LOW + _GAP), HIGH - height - _GAP)
+        yield Box(left, bottom, left + width, bottom + height)
+
+
+def _share_under(shares: NDArray[np.float64], box: Box) -> float:
+    """Return the share of the events that a box hides."""
+    edges = np.array([box.left, box.right, box.bottom, box.top])
+    low_x, high_x, low_y, high_y = ((edges - LOW) / (HIGH - LOW) * BINS).astype(int)
+    return float(shares[low_x : high_x + 1, low_y : high_y + 1].sum())
