@@ -1,6 +1,6 @@
 """Kinds of cells that a model tells apart in one tube, and the populations each belongs to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from immunerecon.gating.strategy import ModelRule, Selection, Strategy
@@ -20,12 +20,18 @@ class CellType:
         Every population that such a cell belongs to.
     moves
         Markers that activation changes.
+    like : int
+        Position of the earlier kind that it starts alike; -1 for none.
+    but_for
+        Markers in which it differs from that.
     """
 
     name: str
     seed: Selection
     populations: frozenset[str]
     moves: frozenset[str]
+    like: int
+    but_for: frozenset[str]
 
 
 def cell_types(strategy: Strategy, markers: Collection[str]) -> tuple[CellType, ...]:
@@ -59,10 +65,20 @@ def cell_types(strategy: Strategy, markers: Collection[str]) -> tuple[CellType, 
             side for side in rule.seed.sides if strategy.boundaries[side.boundary].marker in markers
         )
         alike.setdefault(Selection(rule.seed.population, told), []).append(name)
-    return tuple(_cell_type(seed, names, strategy, strategy.model) for seed, names in alike.items())
+    position = {name: at for at, names in enumerate(alike.values()) for name in names}
+    return tuple(
+        _cell_type(seed, names, strategy, strategy.model, position) for seed, names in alike.items()
+    )
 
 
-def _cell_type(seed: Selection, names: list[str], strategy: Strategy, model: ModelRule) -> CellType:
+def _cell_type(
+    seed: Selection,
+    names: list[str],
+    strategy: Strategy,
+    model: ModelRule,
+    position: Mapping[str, int],
+) -> CellType:
+    first = model.cells[names[0]]
     belongs = [
         {place for name in model.cells[cell].is_a for place in _lineage(name, strategy)}
         for cell in names
@@ -72,6 +88,8 @@ def _cell_type(seed: Selection, names: list[str], strategy: Strategy, model: Mod
         seed=seed,
         populations=frozenset(set.intersection(*belongs)),
         moves=frozenset(marker for cell in names for marker in model.cells[cell].moves),
+        like=position.get(first.like, -1),
+        but_for=frozenset(first.but_for),
     )
 
 

@@ -41,6 +41,10 @@ class TubeEvidence:
         0-1, of the boundaries behind each label.
     slopes : ndarray of float32, shape (d, 151)
         As `features.gain_slopes` returns them.
+    likes : ndarray of int8, shape (k,)
+        The earlier kind that each starts alike; -1 for none.
+    differs : ndarray of bool, shape (k, d)
+        Dimensions in which it starts otherwise.
     moves : tuple of frozenset of str, length k
         Markers that activation changes on each kind.
     boundaries
@@ -54,6 +58,8 @@ class TubeEvidence:
     weights: Floats
     confidence: Floats
     slopes: Floats
+    likes: NDArray[np.int8]
+    differs: NDArray[np.bool_]
     moves: tuple[frozenset[str], ...]
     boundaries: tuple[Boundary, ...]
 
@@ -105,6 +111,10 @@ def collect_evidence(
         weights=weights[order].astype(np.float32),
         confidence=np.array([_confidence(tree, kind, within) for kind in kinds], dtype=np.float32),
         slopes=gain_slopes(scales, dimensions),
+        likes=np.array([kind.like for kind in kinds], dtype=np.int8),
+        differs=np.array(
+            [[kind.like < 0 or name in kind.but_for for name in dimensions] for kind in kinds]
+        ).reshape(len(kinds), len(dimensions)),
         moves=tuple(kind.moves for kind in kinds),
         boundaries=tuple(found for found in tree.boundaries.values() if found is not None),
     )

@@ -129,7 +129,7 @@ def fit_group(
     mixture, offsets = start, np.zeros((pool.n_tubes, *start.means.shape))
     centres = np.zeros((pool.n_tubes, len(levers.names)))
     batches = np.zeros(pool.n_tubes, dtype=np.intp)
-    spread = np.full(len(levers.names), BATCH_SPREAD)
+    spread = np.where(levers.steady, BATCH_SPREAD, ACTIVATION_SPREAD)
     for step in range(_ROUNDS):
         moments = [
             _moments(pool, mixture, offsets, number, kind) for kind in range(len(start.names))
@@ -171,34 +171,46 @@ def _start(
         [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
     )
     at_rest = resting[pool.tubes]
-    means, covariances, kept = [], [], []
+    means, spreads, kept = [], [], []
     members = np.zeros((len(pool.labels), k), dtype=np.float32)
-    for kind in range(k):
-        of_kind = pool.labels == kind
-        chosen = of_kind & sure
-        if evidence[0].moves[kind] and np.count_nonzero(at_rest & chosen) >= _ENOUGH_TO_START:
-            chosen &= at_rest
-        if np.count_nonzero(chosen) < _ENOUGH_TO_START:
-            chosen = of_kind
+    for kind, moves in enumerate(evidence[0].moves):
+        labelled = pool.labels == kind
+        clear = labelled & sure
+        chosen = _first_enough([clear & at_rest if moves else clear, clear, labelled])
         if np.count_nonzero(chosen) < _FEWEST_TO_START:
             continue
         centre = np.median(pool.values[chosen], axis=0)
         away = np.abs(pool.values[chosen] - centre)
         spread = np.clip(1.4826 * np.median(away, axis=0), *_START_SPREADS)
-        near = np.square(away / spread).mean(axis=1) < _FAR_SPREADS**2
-        members[np.flatnonzero(chosen)[near], kind] = pool.weights[chosen][near]
+        if evidence[0].likes[kind] in kept:
+            model = kept.index(evidence[0].likes[kind])
+            own = evidence[0].differs[kind]
+            centre = np.where(own, centre, means[model])
+            spread = np.where(own, spread, spreads[model])
+        away = np.abs(pool.values - centre)
+        steady = [name not in moves for name in evidence[0].dimensions]
+        near = np.square(away / spread)[:, steady].mean(axis=1) < _FAR_SPREADS**2
+        chosen = near & (labelled if moves else chosen)
+        members[chosen, kind] = pool.weights[chosen]
         means.append(centre)
-        covariances.append(np.diag(spread**2))
+        spreads.append(spread)
         kept.append(kind)
     mixture = Mixture(
         names=tuple(evidence[0].cells[kind] for kind in kept),
         dimensions=evidence[0].dimensions,
         means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
-        covariances=np.array(covariances, dtype=np.float64),
+        covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
         freedom=np.full(len(kept), _START_FREEDOM),
         everything=np.array([pool.values.mean(axis=0), pool.values.std(axis=0)], dtype=np.float64),
     )
     return mixture, members[:, kept]
+
+
+def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return the first choice of events that is large enough to start from, or the last."""
+    return next(
+        (chosen for chosen in choices if np.count_nonzero(chosen) >= _ENOUGH_TO_START), choices[-1]
+    )
 
 
 def _expect(pool: _Pool, mixture: Mixture, means: Doubles) -> Floats:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-_FARTHEST = 1e3  # squared; farther is as far, and products of nine stay within float32
+_FARTHEST = 1e3  # squared deviate; farther is as far, and a product of nine stays in float32
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
-_BLOCK = 8_192  # events judged at once, so that intermediate arrays stay in the processor's cache
+_BLOCK = 4_096  # events judged at once, so that intermediate arrays stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -76,31 +76,29 @@ def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
     """
     k, d = means.shape
     _, whiten = roots(mixture.covariances)
-    freedom = mixture.freedom[:, None]
-    # Scaled so that the square is that of the deviate over its degrees of freedom.
-    scaled = whiten / np.sqrt(freedom[:, :, None])
-    matrix = scaled.transpose(1, 0, 2).reshape(d, k * d).astype(np.float32)
-    centres = np.einsum("kd,kde->ke", means, scaled).reshape(k * d).astype(np.float32)
-    density = np.empty((len(values), k + 1), dtype=np.float32)
+    # Scaled so that the square of a deviate is over its degrees of freedom.
+    scaled = whiten / np.sqrt(mixture.freedom)[:, None, None]
+    axes = scaled.transpose(2, 1, 0).astype(np.float32)
+    centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)
     power = (-(mixture.freedom + 1) / 2).astype(np.float32)
-    constants = (d * _log_t_constants(mixture.freedom) + _log_determinants(whiten)).astype(
-        np.float32
-    )
+    constants = d * _log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
+    density = np.empty((len(values), k + 1), dtype=np.float32)
     for first in range(0, len(values), _BLOCK):
-        block = values[first : first + _BLOCK] @ matrix - centres
-        np.square(block, out=block)
-        np.minimum(block, _FARTHEST, out=block)
-        block += 1
-        product = block.reshape(-1, k, d).prod(axis=2)
-        density[first : first + _BLOCK, :-1] = np.log(product) * power + constants
+        block = values[first : first + _BLOCK]
+        product = np.ones((len(block), k), dtype=np.float32)
+        deviate = np.empty_like(product)
+        for axis, centre in zip(axes, centres, strict=True):
+            np.matmul(block, axis, out=deviate)
+            deviate -= centre
+            deviate *= deviate
+            deviate += 1
+            product *= np.minimum(deviate, _FARTHEST, out=deviate)
+        np.log(product, out=product)
+        density[first : first + _BLOCK, :-1] = product * power + constants.astype(np.float32)
     middle, width = mixture.everything.astype(np.float32)
     density[:, -1] = -0.5 * np.square((values - middle) / width).sum(axis=1)
     density[:, -1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
     return density
-
-
-def _log_determinants(matrices: Doubles) -> Doubles:
-    return np.asarray(np.linalg.slogdet(matrices)[1])
 
 
 def _log_t_constants(freedom: Doubles) -> Doubles:

@@ -76,12 +76,20 @@ def drawn_in(
     Returns
     -------
     tuple of str
-        The markers that its gate names, first; side scatter, CD45 or CD3 beside a single one.
+        The markers that its gate names, then those of its parent's, then side scatter.
     """
     if rule.without:
         rule = strategy.populations[rule.without]
-    named = [strategy.boundaries[side.boundary].marker for sides in rule.gate for side in sides]
-    preferred = [*named, "SSC-A", "CD45", "CD3", *dimensions]
+    gates = [rule.gate]
+    if rule.parent:
+        gates.append(strategy.populations[rule.parent].gate)
+    named = [
+        strategy.boundaries[side.boundary].marker
+        for gate in gates
+        for sides in gate
+        for side in sides
+    ]
+    preferred = [*named, "SSC-A", *dimensions]
     x, y, *_ = dict.fromkeys(name for name in preferred if name in dimensions)
     return x, y
 

@@ -170,12 +170,16 @@ class CellRule(_Rule):
         Events that are surely of this kind by the boundaries of their own tube.
     is_a
         The smallest populations it belongs to; their parents follow. Empty for what is no cell.
+    like, but_for
+        An earlier kind that it starts alike in everything but some markers.
     moves
         Markers that activation changes on it.
     """
 
     seed: Events
     is_a: tuple[str, ...] = ()
+    like: str = ""
+    but_for: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
 
 

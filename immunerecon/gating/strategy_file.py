@@ -167,12 +167,16 @@ def _check_names(strategy: Strategy, file: str) -> None:
 
 def _check_model(model: ModelRule, strategy: Strategy, file: str) -> None:
     """Refuse a model that names a population or boundary that the strategy does not have."""
+    known: list[str] = []
     for cell, rule in model.cells.items():
         place = f"{file}: model.cells.{cell}"
         for population in (model.within, rule.seed.population, *rule.is_a):
             if population not in strategy.populations:
                 raise StrategyError(f"{place} names {population!r}, not a population")
         _check_sides(rule.seed.sides, strategy.boundaries, place)
+        if rule.like and rule.like not in known:
+            raise StrategyError(f"{place} is like {rule.like!r}, which does not stand before it")
+        known.append(cell)
 
 
 def _check_sides(sides: tuple[Signed, ...], boundaries: Collection[str], place: str) -> None:
