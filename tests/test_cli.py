@@ -112,3 +112,15 @@ def test_a_spreadsheet_that_is_none_is_named(tmp_path: Path) -> None:
     result = immunerecon("kinetics", tmp_path / "none.csv", "--out", tmp_path / "out")
     assert result.exit_code == 2
     assert "none.csv" in result.output
+
+
+def test_a_study_without_one_usable_file_still_says_why(small_study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(small_study, folder)
+    for path in folder.glob("fcs/*/*.fcs"):
+        path.write_bytes(path.read_bytes()[:1000])
+    result = immunerecon("run", folder, "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    samples = pd.read_csv(tmp_path / "out" / "samples.csv")
+    assert (samples["status"] == "failed").all()
+    assert (tmp_path / "out" / "report.html").exists()

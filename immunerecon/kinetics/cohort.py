@@ -70,7 +70,7 @@ def recovery_times(recovery: pd.DataFrame, clinical_events: pd.DataFrame) -> pd.
     by_patient = first.set_index("patient")
     at_risk = recovery[~recovery["status"].isin(["never_below", "not_evaluable"])]
     competing_day = at_risk["patient"].map(by_patient["day"]).astype(float).fillna(np.inf)
-    observed = at_risk["time_high"].where(at_risk["status"] == "recovered", np.inf)
+    observed = at_risk["time_high"].where(at_risk["status"] == "recovered", np.inf).astype(float)
     last_draw = at_risk["time_low"]
     if "last_draw_day" in at_risk.columns:
         last_draw = at_risk["last_draw_day"].fillna(last_draw)

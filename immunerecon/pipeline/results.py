@@ -35,6 +35,8 @@ class Results:
         What run.json says.
     samples, populations, gates, donor_cells, persistence, recovery, cohort_recovery : DataFrame
         The tables, as the documentation of the results folder describes them.
+    donor_distributions : DataFrame
+        The anti-HLA marker's distribution in each tube with its fitted parts.
     patients, clinical_events, chimerism, reference_ranges : DataFrame
         What the study told, without dates and typings.
     resumed
@@ -50,6 +52,7 @@ class Results:
     persistence: pd.DataFrame
     recovery: pd.DataFrame
     cohort_recovery: pd.DataFrame
+    donor_distributions: pd.DataFrame
     patients: pd.DataFrame
     clinical_events: pd.DataFrame
     chimerism: pd.DataFrame

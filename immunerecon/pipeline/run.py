@@ -11,7 +11,7 @@ from immunerecon.files import write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.course import course_tables, study_tables
-from immunerecon.pipeline.donors import donor_table
+from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
 from immunerecon.pipeline.locks import locked
 from immunerecon.pipeline.plan import code_version, plan_study
 from immunerecon.pipeline.provenance import append_audit, digest, now, read_run, write_run
@@ -62,7 +62,7 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
         if earlier.get("fingerprint") == fingerprint and "ended" in earlier:
             return replace(load_results(out), resumed=True)
         append_audit(out, "run started", {"fingerprint": fingerprint})
-        tables = _tables(study, stages)
+        tables = _tables(study, stages, out / RECORDS, workers)
         outcomes, not_estimable = trial_tables(study, tables)
         for folder, group in ((out, tables), (out / TRIAL, outcomes)):
             for name, frame in group.items():
@@ -79,14 +79,16 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
         return load_results(out)
 
 
-def _tables(study: Study, stages: Stages) -> dict[str, pd.DataFrame]:
+def _tables(study: Study, stages: Stages, records: Path, workers: int) -> dict[str, pd.DataFrame]:
     populations = populations_table(study, stages)
-    donor_cells = donor_table(study, stages, populations)
+    asked, made = estimate_donors(study, stages, records, workers=workers)
+    donor_cells = donor_table(study, asked, made, populations)
     return {
         "samples": samples_table(study, stages),
         "populations": populations,
         "gates": gates_table(study, stages),
         "donor_cells": donor_cells,
+        "donor_distributions": distributions_table(study, asked, made),
         **course_tables(study, populations, donor_cells),
         **study_tables(study),
     }

@@ -97,7 +97,7 @@ def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stag
 
 
 def _run(
-    name: str, step: Step, jobs: Mapping[int, TubeJob], records: Path, workers: int
+    name: str, step: Step[TubeJob], jobs: Mapping[int, TubeJob], records: Path, workers: int
 ) -> tuple[dict[int, Record], dict[int, str], dict[int, str]]:
     """Run one step on all jobs; return records, errors and keys by position."""
     keys = {i: record_key(name, code_version(), *job_inputs(job)) for i, job in jobs.items()}

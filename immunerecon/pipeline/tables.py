@@ -22,6 +22,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("file", "patient", "day", "panel", "population", "parent", "count", "parent_count"),
         *("percent_of_parent", "percent_low", "percent_high"),
         *("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high", "count_method", "flags"),
+        "role",
     ),
     "gates": (
         *("file", "population", "dimension_x", "dimension_y", "kind", "parameters"),
@@ -40,6 +41,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "cohort_recovery": (
         *("group", "population", "threshold", "time", "cumulative_incidence", "low", "high"),
         "at_risk",
+    ),
+    "donor_distributions": (
+        *("file", "patient", "day", "population", "panel", "marker", "tube"),
+        *("value", "observed", "recipient", "donor"),
     ),
     # What the study told, without dates and typings: results stand on their own.
     "patients": (

@@ -7,13 +7,22 @@ marks that it has begun; those that had begun when a worker died are tried once 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from immunerecon.errors import TubeError
-from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.records import Record, load_record, save_record
 
-Step = Callable[[TubeJob], Record]
-Jobs = Mapping[str, TubeJob]
+
+class Job(Protocol):
+    """Whatever a step works on."""
+
+    @property
+    def index(self) -> int:
+        """Position among the things of its kind, by which its outcome is known."""
+
+
+J = TypeVar("J", bound=Job)
+Step = Callable[[J], Record]
 
 DIED_TWICE = (
     "the process that worked on this file died twice (killed, or out of memory); the other files "
@@ -23,12 +32,12 @@ DIED_TWICE = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one tube in one step.
+    """What became of one job.
 
     Parameters
     ----------
     index
-        Position of its row in samples.csv.
+        Of the job.
     record
         What was made, or None.
     error
@@ -40,7 +49,9 @@ class Outcome:
     error: str = ""
 
 
-def run_step(step: Step, jobs: Jobs, folder: Path, *, workers: int = 1) -> Iterator[Outcome]:
+def run_step(
+    step: Step[J], jobs: Mapping[str, J], folder: Path, *, workers: int = 1
+) -> Iterator[Outcome]:
     """Run a step on each job that has no record yet, and keep the records.
 
     Parameters
@@ -79,7 +90,7 @@ def run_step(step: Step, jobs: Jobs, folder: Path, *, workers: int = 1) -> Itera
                 yield _alone(step, key, job, folder)
 
 
-def _found(todo: dict[str, TubeJob], folder: Path) -> Iterator[Outcome]:
+def _found(todo: dict[str, J], folder: Path) -> Iterator[Outcome]:
     """Yield the jobs that have a record, and take them off the list."""
     for key, job in list(todo.items()):
         if (record := load_record(folder, key)) is not None:
@@ -88,7 +99,7 @@ def _found(todo: dict[str, TubeJob], folder: Path) -> Iterator[Outcome]:
 
 
 def _in_processes(
-    step: Step, jobs: Jobs, folder: Path, workers: int
+    step: Step[J], jobs: Mapping[str, J], folder: Path, workers: int
 ) -> Iterator[tuple[str, Outcome]]:
     from joblib import Parallel, delayed
 
@@ -99,7 +110,7 @@ def _in_processes(
     )
 
 
-def _alone(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
+def _alone(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     """Try a job a second time in a process of its own."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -112,7 +123,7 @@ def _alone(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
     return outcome
 
 
-def _do_keyed(step: Step, key: str, job: TubeJob, folder: Path) -> tuple[str, Outcome]:
+def _do_keyed(step: Step[J], key: str, job: J, folder: Path) -> tuple[str, Outcome]:
     mark = _mark(folder, key)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
@@ -125,7 +136,7 @@ def _mark(folder: Path, key: str) -> Path:
     return folder / f"{key}.begun"
 
 
-def _do(step: Step, key: str, job: TubeJob, folder: Path) -> Outcome:
+def _do(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     from threadpoolctl import threadpool_limits
 
     try:
