@@ -47,8 +47,8 @@ class DonorJob:
     ----------
     index
         Position among the estimates of the study.
-    draw : ndarray, shape (events, markers)
-        Display values of the markers on the population.
+    draw : ndarray, shape (events,) or (events, markers)
+        Display values of the marker, or of several, on the population.
     controls
         What it is held against.
     donor_positive
@@ -184,10 +184,12 @@ def _signed(marker: InformativeMarker) -> str:
 
 
 def _values(stages: Stages, tube: int, population: str, markers: Markers) -> Floats | None:
-    """Return a tube's values, shape (events, markers); None where it lacks one of the markers."""
+    """Return a tube's values, one column a marker; None where it lacks one of them."""
     arrays = stages.gated[tube].arrays
     names = [f"donor {population} {marker.marker}" for marker in markers]
-    return np.column_stack([arrays[n] for n in names]) if set(names) <= set(arrays) else None
+    if not set(names) <= set(arrays):
+        return None
+    return arrays[names[0]] if len(names) == 1 else np.column_stack([arrays[n] for n in names])
 
 
 def _controls(

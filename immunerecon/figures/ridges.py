@@ -1,0 +1,167 @@
+"""What a donor fraction was read from: the marker in the controls and in each draw, as ridges."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from immunerecon.cytometry.transforms import Scale
+from immunerecon.figures.axes import set_display_axes
+from immunerecon.figures.marks import note
+from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, population_look
+
+_HEIGHT = 0.9  # of a ridge, over the distance of two
+_ORDER = {"recipient control": 0, "donor control": 1, "draw": 2}
+
+
+def ridge_rows(distributions: pd.DataFrame, patient: str, population: str) -> pd.DataFrame:
+    """Return the rows that `draw_donor_ridges` shows: controls first, then draws by day."""
+    chosen = (distributions["patient"] == patient) & (distributions["population"] == population)
+    rows = distributions[chosen]
+    return rows.assign(order=rows["tube"].map(_ORDER)).sort_values(
+        ["order", "day", "file", "value"], kind="stable"
+    )
+
+
+def draw_donor_ridges(
+    distributions: pd.DataFrame,
+    donor_cells: pd.DataFrame,
+    *,
+    patient: str,
+    ax: Axes,
+    population: str = "NK",
+    scale: Scale | None = None,
+) -> Axes:
+    """Draw the anti-HLA marker of one population in every tube of a patient.
+
+    Parameters
+    ----------
+    distributions, donor_cells
+        Tables `donor_distributions` and `donor_cells` of the results folder.
+    patient, population
+        Whose, and which cells.
+    ax
+        Where to draw.
+    scale
+        Display scale of the marker; without it (or with two markers) the axis is bare.
+
+    Returns
+    -------
+    Axes
+        `ax`: a ridge a tube, the recipient's controls on top, then the donor's, then the draws by
+        day. The line is what was measured, the grey area the cells fitted as the recipient's, the
+        coloured area those fitted as the donor's, whose share stands on the right.
+
+    Examples
+    --------
+    >>> bins = pd.DataFrame({"patient": "P1", "population": "NK", "file": "a.fcs", "day": 7.0,
+    ...     "tube": "draw", "marker": "HLA-A2+", "value": [0.2, 0.5, 0.8],
+    ...     "observed": [9.0, 1, 6], "recipient": [9.0, 1, 0], "donor": [0.0, 0, 6]})
+    >>> calls = pd.DataFrame({"file": ["a.fcs"], "population": "NK", "call": "detected",
+    ...     "donor_fraction": 0.375, "lod": 0.01})
+    >>> axes = draw_donor_ridges(bins, calls, patient="P1", ax=Figure().add_subplot())
+    >>> [text.get_text() for text in axes.texts]
+    ['Day 7', '37.5 %']
+    """
+    rows = ridge_rows(distributions, patient, population)
+    colour = population_look(population).colour
+    tubes = [tube for _, tube in rows.groupby("file", sort=False)]
+    for place, tube in enumerate(tubes):
+        _draw_ridge(ax, tube, float(-place), colour)
+        told = donor_cells[
+            (donor_cells["file"] == tube["file"].iloc[0])
+            & (donor_cells["population"] == population)
+        ]
+        across = ax.get_yaxis_transform()
+        ax.text(-0.02, -place, _name(tube), ha="right", va="bottom", transform=across)
+        ax.text(
+            1.02, -place, _share(told, tube), ha="left", va="bottom", color=INK, transform=across
+        )
+    _dress(ax, rows, len(tubes), scale)
+    ax.set_title(f"{patient} {population.replace('_', ' ')}", loc="left")
+    return ax
+
+
+def _draw_ridge(ax: Axes, tube: pd.DataFrame, base: float, colour: str) -> None:
+    """Draw one tube's distribution, scaled to its own peak."""
+    bins = tube[["value", "observed", "recipient", "donor"]].to_numpy(dtype=float)
+    paired = bins[: len(bins) // 2 * 2].reshape(-1, 2, 4)
+    value = paired[:, :, 0].mean(axis=1)
+    observed, recipient, donor = paired[:, :, 1:].sum(axis=1).T
+    height = _HEIGHT / max(float(observed.max()), 1.0)
+    ax.fill_between(value, base, base + height * recipient, color=MUTED, alpha=0.45, linewidth=0)
+    ax.fill_between(value, base, base + height * donor, color=colour, alpha=0.65, linewidth=0)
+    ax.step(value, base + height * observed, where="mid", color=INK, linewidth=0.6)
+    ax.axhline(base, color=FAINT, linewidth=0.5, zorder=1)
+
+
+def _name(tube: pd.DataFrame) -> str:
+    kind, day = str(tube["tube"].iloc[0]), tube["day"].iloc[0]
+    at = "" if np.isnan(day) else f"{day:g}".replace("-", "−")
+    return f"Day {at}" if kind == "draw" else kind.capitalize()
+
+
+def _share(told: pd.DataFrame, tube: pd.DataFrame) -> str:
+    """Return the donor share of a draw in words; nothing for a control."""
+    if tube["tube"].iloc[0] != "draw" or told.empty:
+        return ""
+    row = told.iloc[0]
+    if row["call"] == "not_detected":
+        return f"< {100 * row['lod']:.2g} %"
+    return f"{100 * row['donor_fraction']:.3g} %" if row["call"] != "not_evaluable" else "–"
+
+
+def _dress(ax: Axes, rows: pd.DataFrame, n: int, scale: Scale | None) -> None:
+    markers = list(dict.fromkeys(rows["marker"]))
+    if scale is not None and len(markers) == 1 and " " not in markers[0]:
+        set_display_axes(ax, scale, None)
+        ax.set_xlabel(markers[0].rstrip("+-"))
+    else:
+        ax.set_xticks([])
+    ax.set_ylim(0.1 - n, _HEIGHT + 0.1)
+    ax.set_yticks([])
+    for side in ("left", "top", "right"):
+        ax.spines[side].set_visible(False)
+    note(ax, ", ".join(markers))
+
+
+def donor_ridges(
+    distributions: pd.DataFrame,
+    donor_cells: pd.DataFrame,
+    *,
+    patient: str,
+    scale: Scale | None = None,
+    style: str = "nature",
+) -> Figure:
+    """Draw the ridges of NK, T and B cells of a patient side by side.
+
+    Parameters
+    ----------
+    distributions, donor_cells, patient, scale
+        As in `draw_donor_ridges`.
+    style
+        ``nature``, ``blood`` or ``poster``.
+
+    Returns
+    -------
+    Figure
+        Two columns wide; populations without an estimate are left out.
+    """
+    own = distributions[distributions["patient"] == patient]
+    populations = [name for name in ("NK", "T", "B") if (own["population"] == name).any()]
+    most = int(own.groupby("population")["file"].nunique().max())
+    with figure_style(style) as measures:
+        figure = Figure(figsize=measures.size(18.0 + 7.0 * most), layout="constrained")
+        axes = figure.subplots(1, len(populations), squeeze=False)[0]
+        for ax, population in zip(axes, populations, strict=True):
+            draw_donor_ridges(
+                distributions,
+                donor_cells,
+                patient=patient,
+                ax=ax,
+                population=population,
+                scale=scale,
+            )
+            # The same distance between ridges whatever the number of tubes.
+            ax.set_ylim(0.1 - most, _HEIGHT + 0.1)
+    return figure
