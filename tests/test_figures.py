@@ -229,6 +229,27 @@ def test_decades_stand_where_the_scale_puts_them(ax):
     )
 
 
+@pytest.mark.parametrize(
+    ("top", "labels"),
+    [
+        (262144, ["0", "100k", "200k"]),
+        (4194304, ["0", "1M", "2M", "3M", "4M"]),
+        (8700, ["0", "2k", "4k", "6k", "8k"]),
+        (1023, ["0", "500", "1k"]),
+    ],
+)
+def test_linear_axes_bear_a_few_round_numbers(ax, top, labels):
+    class Linear(Thousands):
+        def apply(self, values):
+            return np.float32(values) / np.float32(top)
+
+        def inverse(self, display):
+            return np.float32(display) * np.float32(top)
+
+    draw_gate(picture(), ax=ax, x_scale=Linear())
+    assert list(shown_labels(ax.xaxis)) == labels
+
+
 def test_labels_of_decades_never_touch(ax):
     class Crowded(Decades):
         def apply(self, values):

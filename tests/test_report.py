@@ -31,6 +31,7 @@ from immunerecon.report.thumbnails import make_thumbnail
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as a layout that failed
 
+TWO_FLAGS = "uncompensated; low confidence in the gates of NK; time runs backwards"
 NASTY = '<img src=x onerror=alert(1)>"&'
 
 
@@ -51,7 +52,7 @@ def sample(file, patient, day, *, status="ok", reason="", role="draw"):
 SAMPLES = pd.DataFrame(
     [
         sample("P1/day-7.fcs", "P1", -7.0),
-        sample("P1/day7.fcs", "P1", 7.0, status="flagged", reason="time runs backwards"),
+        sample("P1/day7.fcs", "P1", 7.0, status="flagged", reason=TWO_FLAGS),
         sample("P1/day14.fcs", "P1", 14.0),
         sample("P2/day-7.fcs", "P2", -7.0, status="flagged", reason="time runs backwards"),
         sample("P2/day7.fcs", "P2", 7.0, status="failed", reason="$TOT is 200, DATA holds 100"),
@@ -341,11 +342,11 @@ def test_failed_files_come_first_with_their_reason(page):
 
 def test_flags_are_grouped_by_reason_and_gates_by_population():
     attention = find_attention(study())
-    (flag,) = attention.flagged
-    assert (flag.reason, [tube.file for tube in flag.tubes]) == (
-        "time runs backwards",
-        ["P1/day7.fcs", "P2/day-7.fcs"],
-    )
+    assert attention.n_flagged == 2
+    assert [(flag.reason, [tube.file for tube in flag.tubes]) for flag in attention.flags] == [
+        ("time runs backwards", ["P1/day7.fcs", "P2/day-7.fcs"]),
+        ("uncompensated", ["P1/day7.fcs"]),
+    ]
     (gate,) = attention.gates
     assert (gate.population, gate.lowest, gate.gated) == ("NK", 0.2, 4)
     assert [tube.file for tube in gate.tubes] == ["P1/day7.fcs", "P2/day-7.fcs"]

@@ -17,6 +17,7 @@ DAYS = (-28, -14, -7, 0, 3, 7, 14, 28, 60, 180, 365, 730, 1825)
 LINEAR_DAYS = 7.0
 _PLAIN_TICKS = {0.0: "0", 0.5: "0.5", 1.0: "1"}
 _CLOSEST = 0.11  # of the display range; two labels nearer than this would touch
+_LABELS = 4.5  # about so many labels a linear axis bears
 _DECADES = (2, 3, 4, 5, 6, 7)
 
 
@@ -100,7 +101,7 @@ def _set_ticks(axis: Axis, scale: Scale | None) -> list[float]:
     if scale is None:
         major, minor = _PLAIN_TICKS, []
     elif _is_linear(scale):
-        major, minor = _thousand_ticks(scale)
+        major, minor = _round_ticks(scale)
     else:
         major, minor = _decade_ticks(scale)
     shown = {place: label for place, label in major.items() if low <= place <= high}
@@ -116,14 +117,21 @@ def _is_linear(scale: Scale) -> bool:
     return bool(abs(middle[0] - 0.5) < 0.01)
 
 
-def _thousand_ticks(scale: Scale) -> tuple[dict[float, str], list[float]]:
-    """Ticks of a linear scale at round thousands, labelled at every second one."""
+def _round_ticks(scale: Scale) -> tuple[dict[float, str], list[float]]:
+    """Ticks of a linear scale at round numbers, labelled at every second one."""
     top = float(scale.inverse(np.array([1.0], dtype=np.float32))[0])
-    step = 10.0 ** np.floor(np.log10(top / 2)) / 2
-    values = np.arange(0, 1.2 * top, step, dtype=np.float32)
+    decade = 10.0 ** math.floor(math.log10(top / _LABELS))
+    step = next(step for step in (2, 5, 10, 20) if step * decade >= top / _LABELS) * decade
+    values = np.arange(0, 1.2 * top, step / 2, dtype=np.float32)
     places = scale.apply(values)
-    labels = [f"{value / 1000:g}k" if value else "0" for value in values[::2]]
+    labels = [_tell_thousands(float(value)) for value in values[::2]]
     return dict(zip(places[::2].tolist(), labels, strict=True)), places.tolist()
+
+
+def _tell_thousands(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:g}M"
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def _decade_ticks(scale: Scale) -> tuple[dict[float, str], list[float]]:

@@ -1,6 +1,5 @@
 """What needs a person first: tubes without numbers, flags, gates of low confidence."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pandas as pd
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.report.contents import ReportData
 
+_TOLD_ELSEWHERE = "low confidence in the gates"  # by population
 _COLUMNS = ["file", "patient", "day", "panel", "role", "reason"]
 
 
@@ -25,15 +25,10 @@ class Tube:
 
 @dataclass(frozen=True)
 class Flag:
-    """What is to be said of some tubes, and which they are."""
+    """One thing to look at, and the tubes that it is said of."""
 
     reason: str
     tubes: tuple[Tube, ...]
-
-    @property
-    def n_tubes(self) -> int:
-        """Number of tubes."""
-        return len(self.tubes)
 
 
 @dataclass(frozen=True)
@@ -66,14 +61,17 @@ class Attention:
     ----------
     failed
         Files without numbers.
-    flagged
-        Files with numbers and something to look at, by what it is, the most frequent first.
+    n_flagged
+        Files with numbers and something to look at.
+    flags
+        What that is, the most frequent first; doubtful gates are told in `gates`.
     gates
         Gates of low confidence by population, the most frequent first.
     """
 
     failed: tuple[Tube, ...]
-    flagged: tuple[Flag, ...]
+    n_flagged: int
+    flags: tuple[Flag, ...]
     gates: tuple[DoubtfulGate, ...]
 
 
@@ -85,9 +83,11 @@ def find_attention(data: ReportData) -> Attention:
     data
         Tables of a run.
     """
+    flagged = _tubes(data.samples, "flagged")
     return Attention(
         failed=_tubes(data.samples, "failed"),
-        flagged=_flags(_tubes(data.samples, "flagged")),
+        n_flagged=len(flagged),
+        flags=_flags(flagged),
         gates=_gates(data),
     )
 
@@ -98,12 +98,14 @@ def _tubes(samples: pd.DataFrame, status: str) -> tuple[Tube, ...]:
 
 
 def _flags(tubes: tuple[Tube, ...]) -> tuple[Flag, ...]:
-    """Group tubes by their reason."""
-    reasons = Counter(tube.reason for tube in tubes)
-    return tuple(
-        Flag(reason, tuple(tube for tube in tubes if tube.reason == reason))
-        for reason, _ in reasons.most_common()
-    )
+    """Group tubes by each thing that is said of them."""
+    told: dict[str, list[Tube]] = {}
+    for tube in tubes:
+        for flag in tube.reason.split("; "):
+            if not flag.startswith(_TOLD_ELSEWHERE):
+                told.setdefault(flag, []).append(tube)
+    flags = [Flag(flag, tuple(said_of)) for flag, said_of in told.items()]
+    return tuple(sorted(flags, key=lambda flag: -len(flag.tubes)))
 
 
 def _gates(data: ReportData) -> tuple[DoubtfulGate, ...]:
