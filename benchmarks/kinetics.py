@@ -39,7 +39,7 @@ COUNT_DAYS = np.array([0, 7, 14, 21, 28, 42, 56, 84, 112, 168, 252, 365, 540, 73
 LOD = 0.0022
 SCATTER = 0.25
 LANDMARK_DAY = 42  # by which about half of the patients have lost their donor cells
-RECOVERY_DAY, RECOVERY_SPREAD, DEATH_DAY = 45.0, 0.5, 400.0
+RECOVERY_DAY, RECOVERY_SPREAD, DEATH_DAY = 45.0, 0.5, 600.0
 
 
 @dataclass(frozen=True)
