@@ -18,7 +18,7 @@ from immunerecon.enumeration.donor_posterior import (
 )
 from immunerecon.enumeration.donor_results import Call, DonorEstimate, DonorSettings, FittedParts
 from immunerecon.enumeration.donor_shapes import Controls, align_controls, smooth_shapes
-from immunerecon.enumeration.donor_tubes import MarkerTubes, borrow_donor, collect_tubes
+from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes, collect_tubes, suppose_donor
 from immunerecon.enumeration.limits import Limits, limits_above
 from immunerecon.enumeration.proportions import Counted, lang_reiczigel, rogan_gladen
 from immunerecon.errors import EstimationError
@@ -26,6 +26,8 @@ from immunerecon.errors import EstimationError
 Floats = NDArray[np.float64]
 
 BARS = 128  # of the figure
+WITH_DONOR = "mixture of recipient and donor controls"
+WITHOUT_DONOR = "no donor control: background of blanks, donor cells as the draw shows them"
 SHIFTED = 3.0  # a shift of so many times the tubes' usual spread is flagged
 
 
@@ -102,7 +104,7 @@ def estimate_donor_fraction(
     if nothing.reason:
         return nothing
     try:
-        tubes = tubes if tubes.donor else borrow_donor(tubes)
+        tubes = tubes if tubes.donor else suppose_donor(tubes)
     except EstimationError as error:
         return replace(nothing, reason=str(error))
     controls = align_controls(tubes)
@@ -110,10 +112,10 @@ def estimate_donor_fraction(
     youden = sensitivity + specificity - 1
     known = replace(
         nothing,
-        sensitivity=sensitivity,
+        sensitivity=sensitivity if tubes.donor_known else np.nan,
         specificity=specificity,
-        youden=youden,
-        method=tubes.method,
+        youden=youden if tubes.donor_known else np.nan,
+        method=WITH_DONOR if tubes.donor_known else WITHOUT_DONOR,
     )
     if youden < settings.min_youden:
         reason = (
@@ -147,8 +149,11 @@ def _refusal(tubes: MarkerTubes, settings: DonorSettings) -> str:
         return f"too few parents: {len(tubes.draw)}, at least {settings.min_events} needed"
     if not tubes.recipient:
         return "no recipient control: no tube of the patient from before the infusion"
+    own = np.concatenate(tubes.recipient)
+    if np.ptp(np.quantile(own, SIGMA)) == 0:
+        return "the marker shows one and the same value on the recipient control's cells"
     if tubes.donor:
-        apart = np.median(np.concatenate(tubes.donor)) - np.median(np.concatenate(tubes.recipient))
+        apart = np.median(np.concatenate(tubes.donor)) - np.median(own)
         if (apart > 0) != tubes.donor_positive:
             side = "brighter" if tubes.donor_positive else "dimmer"
             return f"donor cells should be {side} than the recipient's; the donor control is not"
@@ -242,6 +247,8 @@ def _split(controls: Controls, model: Mixture, values: Floats, fit: Fit) -> Fitt
     edges = controls.grid[:: len(controls.grid) // BARS]
     observed = bin_draw(values, edges[1:-1])[0]
     recipient, donor = split_draw(model, len(values), fit, edges)
+    if not controls.donor_known:
+        donor = np.where(edges[:-1] >= controls.boundary, np.maximum(observed - recipient, 0), 0)
     marker = controls.origin + controls.unit * (edges[1:] + edges[:-1]) / 2
     order = np.argsort(marker)
     return FittedParts(marker[order], observed[order], recipient[order], donor[order])

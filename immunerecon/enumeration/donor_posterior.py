@@ -17,7 +17,7 @@ from immunerecon.enumeration.donor_likelihood import (
     log_density,
 )
 from immunerecon.enumeration.donor_shapes import Controls, Shapes, bin_edges
-from immunerecon.enumeration.limits import Background, predict_background
+from immunerecon.enumeration.limits import predict_background
 
 Floats = NDArray[np.float64]
 
@@ -34,25 +34,15 @@ def build_mixture(controls: Controls, shapes: Shapes) -> Mixture:
     shapes
         Their smoothed distributions.
     """
-    leak, miss = recipient_leak(controls), donor_miss(controls)
+    leaked = (controls.blanks * controls.right).sum(axis=1)
+    leak = predict_background(leaked.tolist(), controls.blanks.sum(axis=1).tolist())
+    seen, given = controls.donor_seen
+    miss = predict_background([given - seen], [given])
     return Mixture(
         shapes=shapes,
         edges=bin_edges(controls),
         mean=np.array([np.log(leak.rate), np.log(miss.rate), 0.0, 0.0]),
-        sd=np.array([leak.log_sd, miss.log_sd, max(2 * controls.gain_sd, 0.5), controls.gain_sd]),
-    )
-
-
-def recipient_leak(controls: Controls) -> Background:
-    """Return the share of a recipient's cells that the next tube shows on the donor's side."""
-    beyond = (controls.blanks * controls.right).sum(axis=1)
-    return predict_background(beyond.tolist(), controls.blanks.sum(axis=1).tolist())
-
-
-def donor_miss(controls: Controls) -> Background:
-    """Return the share of donor cells that the next tube shows on the recipient's side."""
-    return predict_background(
-        [float((controls.donor * ~controls.right).sum())], [float(controls.donor.sum())]
+        sd=np.array([leak.log_sd, miss.log_sd, 2 * max(controls.gain_sd, 0.25), controls.gain_sd]),
     )
 
 
@@ -129,9 +119,8 @@ def simulate_lob(
     drawn = Tubes(np.zeros(tubes), blank, 1 + np.arange(tubes) % replicates)
     counts = rng.poisson(total * expect_parts(model, drawn).recipient).astype(float)
     start = Tubes(np.full(tubes, 1 / total), nuisance, np.zeros(tubes, dtype=np.intp))
-    return float(
-        np.quantile(fit_tubes(model, counts, start, held=False).fraction, 0.95, method="hazen")
-    )
+    fractions = fit_tubes(model, counts, start, held=False).fraction
+    return float(np.quantile(fractions, 0.95, method="hazen"))  # rank 0.5 + 0.95 n, as EP17 has it
 
 
 def posterior_interval(

@@ -32,6 +32,8 @@ class Controls:
         Events of each tube known to hold no donor cell, the patient's own first.
     gain_sd
         Spread of the tubes' shifts against each other.
+    donor_known
+        Whether `donor` are events of a control, not a stand-in.
     """
 
     origin: float
@@ -42,6 +44,7 @@ class Controls:
     donor: Floats
     blanks: Floats
     gain_sd: float
+    donor_known: bool
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -116,6 +119,7 @@ def align_controls(tubes: MarkerTubes) -> Controls:
         donor=_histogram(given, grid),
         blanks=counts,
         gain_sd=_gain_spread(gains[len(own) :]),
+        donor_known=tubes.donor_known,
     )
 
 
@@ -127,32 +131,45 @@ def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generat
     controls
         Aligned control tubes.
     replicates
-        Number of replicates; each redraws the blanks (tubes, then events) and the events
-        of the other controls.
+        Number of replicates. Each redraws the blank tubes, and gives every event a random
+        weight (Bayesian bootstrap).
     rng
         Source of randomness.
 
     Notes
     -----
-    The recipient's tail comes from all blanks, its core from the patient's own tubes. A tail
-    has one event more than was seen, spread evenly, so that no place on the donor's side is
-    called impossible for want of events. The bandwidth is half of Silverman's.
+    The recipient's core comes from the patient's own tubes, its tail from all blanks. Half
+    an event is added over each stretch as wide as a peak, so that no place is called
+    impossible for want of events. The bandwidth is half of Silverman's, less smooth than
+    a density for the eye: a tail that is smoothed more is biased.
+
+    References
+    ----------
+    Rubin DB. Ann Stat 1981;9:130. doi:10.1214/aos/1176345338
     """
     grid, right = controls.grid, controls.right
     tails = controls.blanks * right
     rows = [_weights(controls, tails.sum(axis=0))]
     for _ in range(replicates):
         tubes = rng.integers(len(tails), size=len(tails))
-        rows.append([rng.gamma(w) for w in _weights(controls, tails[tubes].sum(axis=0))])
+        weights = _weights(controls, tails[tubes].sum(axis=0))
+        rows.append(tuple(rng.gamma(weight) for weight in weights))
+    sides = (~right, right, right, ~right)
     core, leak, donor, miss = (
-        np.array([_cumulated(weights, side, grid) for weights in part])
-        for part, side in zip(zip(*rows, strict=True), (~right, right, right, ~right), strict=True)
+        np.array([_cumulated(row[kind], sides[kind], grid) for row in rows]) for kind in range(4)
     )
     return Shapes(grid=grid, recipient=np.stack([core, leak]), donor=np.stack([donor, miss]))
 
 
 def bin_edges(controls: Controls) -> Floats:
-    """Return bins that are narrow where the controls hold events, without the open ends."""
+    """Return bins that are narrow where the controls hold events, without the open ends.
+
+    Parameters
+    ----------
+    controls
+        Aligned control tubes. Without a donor control its side is one bin: where on that
+        side donor cells lie is not known.
+    """
     middle = (controls.grid[1:] + controls.grid[:-1]) / 2
 
     def quantiles(counts: Floats, low: float, high: float, number: int) -> Floats:
@@ -163,12 +180,15 @@ def bin_edges(controls: Controls) -> Floats:
     donor = quantiles(controls.donor, 0.005, 0.995, 25)
     between = np.linspace(recipient[-1], donor[0], 12)
     wide = np.linspace(controls.grid[0], controls.grid[-1], 24)[1:-1]
-    return np.unique(np.concatenate([recipient, donor, between, wide]).round(3))
+    edges = np.unique(np.concatenate([recipient, donor, between, wide]).round(3))
+    if controls.donor_known:
+        return edges
+    return np.append(edges[edges < controls.boundary], controls.boundary)
 
 
 def _sigma(values: Floats) -> float:
     """Return half the distance between the quantiles one SD from the median."""
-    return max(float(np.ptp(np.quantile(values, SIGMA))) / 2, 1e-12)
+    return float(np.ptp(np.quantile(values, SIGMA))) / 2
 
 
 def _grid(blanks: Sequence[Floats], donor: Floats) -> Floats:
@@ -182,7 +202,7 @@ def _gain_spread(gains: Sequence[float]) -> float:
     """Return the spread between two tubes' gains, or a usual one where too few tubes tell."""
     if len(gains) < 4:
         return 0.3
-    return float(np.clip(np.sqrt(2) * np.std(gains, ddof=1), 0.05, 1.0))
+    return float(np.clip(np.sqrt(2) * np.std(gains, ddof=1), 0.2, 1.0))
 
 
 def _boundary(recipient: Floats, donor: Floats) -> float:
@@ -201,17 +221,17 @@ def _histogram(values: Floats, grid: Floats) -> Floats:
     return np.histogram(inside, grid)[0].astype(float)
 
 
-def _weights(controls: Controls, tail: Floats) -> list[Floats]:
-    """Return the events behind each shape, with the little that was not seen but may be."""
+def _weights(controls: Controls, tail: Floats) -> tuple[Floats, ...]:
+    """Return the events behind core, leak, donor and miss, with what was not seen but may be."""
     right, width = controls.right, controls.grid[1] - controls.grid[0]
-    peak = 4 * np.sqrt(_variance(controls.donor * right, controls.grid))
-    unseen = np.where(right, 0.5 * width / peak, 0.5 * width / 4)
-    return [
+    donor_sd = np.sqrt(_variance(np.where(right, controls.donor, 0.0), controls.grid))
+    unseen = 0.5 * width / np.where(right, 4 * donor_sd, 4)
+    return (
         np.where(right, 0.0, controls.recipient + unseen),
         np.where(right, tail + unseen, 0.0),
         np.where(right, controls.donor + unseen, 0.0),
         np.where(right, 0.0, controls.donor + unseen),
-    ]
+    )
 
 
 def _cumulated(weights: Floats, side: NDArray[np.bool_], grid: Floats) -> Floats:
@@ -228,10 +248,10 @@ def _variance(counts: Floats, grid: Floats) -> float:
 
 
 def _smoothed(counts: Floats, grid: Floats) -> Floats:
+    """Blur with half of Silverman's bandwidth; what would leave the grid stays at its ends."""
     width = grid[1] - grid[0]
-    bandwidth = max(
-        0.45 * np.sqrt(_variance(counts, grid)) * max(counts.sum(), 1.0) ** -0.2, width / 4
-    )
+    silverman = 0.9 * np.sqrt(_variance(counts, grid)) * max(counts.sum(), 1.0) ** -0.2
+    bandwidth = max(0.5 * silverman, width / 4)
     reach = int(np.ceil(3 * bandwidth / width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * width / bandwidth) ** 2)
     padded = np.convolve(counts, kernel / kernel.sum())

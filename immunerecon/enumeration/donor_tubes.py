@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 SIGMA = (0.1587, 0.8413)  # quantiles one standard deviation from the median
 BEYOND = 4.0  # SD of recipient cells past which an event is taken for a donor cell's
 ENOUGH = 20  # donor-side events above background that show where donor cells lie
+CROWDED = 0.4  # share of them within one SD of the edge that tells of a hidden rest
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class MarkerTubes:
         without donor cells.
     donor_positive
         Whether donor cells lie at the upper end.
-    method
-        Where the donor's shape comes from, in words.
+    donor_known
+        Whether the donor's tubes are control tubes, not a stand-in for them.
     """
 
     draw: Floats
@@ -37,7 +38,7 @@ class MarkerTubes:
     donor: tuple[Floats, ...]
     blanks: tuple[Floats, ...]
     donor_positive: bool
-    method: str = "donor control"
+    donor_known: bool = True
 
 
 def collect_tubes(
@@ -86,8 +87,8 @@ def collect_tubes(
     return MarkerTubes(tubes[0], own, given, others, bool(positive[0]))
 
 
-def borrow_donor(tubes: MarkerTubes) -> MarkerTubes:
-    """Take the donor's shape from the draw itself where there is no donor control.
+def suppose_donor(tubes: MarkerTubes) -> MarkerTubes:
+    """Stand in for a missing donor control with an even spread over the donor's side.
 
     Parameters
     ----------
@@ -97,8 +98,8 @@ def borrow_donor(tubes: MarkerTubes) -> MarkerTubes:
     Returns
     -------
     MarkerTubes
-        With the draw's own donor-side events as donor control; where they are too few to
-        show where donor cells lie, with an even spread over the donor's side.
+        Whatever lies far from the recipient's cells then counts as a donor cell or as
+        background, wherever it lies: the draw itself says what donor cells look like.
 
     Raises
     ------
@@ -110,15 +111,13 @@ def borrow_donor(tubes: MarkerTubes) -> MarkerTubes:
     origin = float(np.median(pooled))
     unit = np.ptp(np.quantile(pooled, SIGMA)) / 2 * (1 if tubes.donor_positive else -1)
     placed, own = (tubes.draw - origin) / unit, (pooled - origin) / unit
-    beyond = placed > BEYOND
-    excess = beyond.sum() - np.mean(own > BEYOND) * len(placed)
-    if excess < max(ENOUGH, beyond.sum() / 2):
-        farthest = max(float(np.quantile(own, 0.9999)), BEYOND + 8)
-        even = origin + unit * np.linspace(BEYOND, farthest, 400)
-        return replace(tubes, donor=(even,), method="no donor control: threshold alone")
-    if np.mean(placed[beyond] < BEYOND + 1) > 0.4:
+    beyond = placed[placed > BEYOND]
+    excess = len(beyond) - np.mean(own > BEYOND) * len(placed)
+    if excess > max(ENOUGH, len(beyond) / 2) and np.mean(beyond < BEYOND + 1) > CROWDED:
         raise EstimationError("recipient and donor cells overlap and there is no donor control")
-    return replace(tubes, donor=(tubes.draw[beyond],), method="donor shape from the draw itself")
+    farthest = max(float(np.quantile(np.append(own, placed), 0.999)), BEYOND + 8)
+    even = origin + unit * np.linspace(BEYOND, farthest, 1000)
+    return replace(tubes, donor=(even,), donor_known=False)
 
 
 def _discriminant(recipient: Sequence[Floats], donor: Sequence[Floats], signs: Floats) -> Floats:
