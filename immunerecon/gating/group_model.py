@@ -44,8 +44,8 @@ _START_SPREADS = (0.015, 0.08)  # display; no kind of cell is narrower
 _START_FREEDOM = 9.0
 _FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
 # A kind stays near the events that it started from, or a rare one is drawn into a large one.
-_REACH, _REACH_BEYOND = 1.0, 0.01  # start spreads, and display
-_LARGEST_GROWTH = 1.5  # of the start spread
+_REACH, _REACH_BEYOND = 0.5, 0.01  # start spreads, and display
+_GROWTH = 1.3  # of the start spread
 _PRIOR_EVENTS = 20.0  # by which each kind is held at its start
 
 
@@ -171,7 +171,9 @@ def _start(
         [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
     )
     at_rest = resting[pool.tubes]
-    means, spreads, kept = [], [], []
+    means: list[Doubles] = []
+    spreads: list[Doubles] = []
+    kept: list[int] = []
     members = np.zeros((len(pool.labels), k), dtype=np.float32)
     for kind, moves in enumerate(evidence[0].moves):
         labelled = pool.labels == kind
@@ -179,14 +181,15 @@ def _start(
         chosen = _first_enough([clear & at_rest if moves else clear, clear, labelled])
         if np.count_nonzero(chosen) < _FEWEST_TO_START:
             continue
-        centre = np.median(pool.values[chosen], axis=0)
+        centre = np.median(pool.values[chosen], axis=0).astype(np.float64)
         away = np.abs(pool.values[chosen] - centre)
         spread = np.clip(1.4826 * np.median(away, axis=0), *_START_SPREADS)
         if evidence[0].likes[kind] in kept:
             model = kept.index(evidence[0].likes[kind])
             own = evidence[0].differs[kind]
             centre = np.where(own, centre, means[model])
-            spread = np.where(own, spread, spreads[model])
+            # Seeds are cut off at the boundary that parts the two, and look too narrow there.
+            spread = np.where(own, np.maximum(spread, spreads[model]), spreads[model])
         away = np.abs(pool.values - centre)
         steady = [name not in moves for name in evidence[0].dimensions]
         near = np.square(away / spread)[:, steady].mean(axis=1) < _FAR_SPREADS**2
@@ -316,6 +319,6 @@ def _maximise(
     reach = _REACH * spreads + _REACH_BEYOND
     means = np.clip(means, start.means - reach, start.means + reach)
     wide = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-    narrow = np.minimum(1, _LARGEST_GROWTH * spreads / wide)
+    narrow = np.minimum(1, _GROWTH * spreads / wide)
     covariances *= narrow[:, :, None] * narrow[:, None, :]
     return replace(mixture, means=means, covariances=covariances, freedom=freedom)
