@@ -224,6 +224,33 @@ def kinetics(
             typer.echo(out / f"{name}.csv")
 
 
+@app.command()
+def events(
+    fraction: Annotated[
+        float, typer.Option(min=1e-6, max=1.0, help="Donor fraction to detect (0.001 = 0.1 %).")
+    ],
+    cv: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Coefficient of variation wanted there.")
+    ] = 0.2,
+    leak: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Background in the donor's region, 0-1.")
+    ] = 0.0,
+) -> None:
+    """How many parent cells (NK, T or B) to acquire for a wanted limit of detection.
+
+    Example: immunerecon events --fraction 0.001 --cv 0.2 --leak 0.0002
+    """
+    from immunerecon.enumeration.limits import Background, events_needed
+
+    with _errors_told():
+        background = Background(rate=leak, log_sd=0.0) if leak else None
+        needed = events_needed(fraction, cv=cv, background=background)
+    typer.echo(
+        f"{needed:,} events of the parent population detect {100 * fraction:g} % donor cells in "
+        f"95 % of tubes and measure them with a CV of {100 * cv:g} %."
+    )
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="immunerecon")

@@ -89,7 +89,8 @@ def test_simulate_makes_a_study_that_validates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "run", "validate", "simulate", "figures", "report", "export", "kinetics"]
+    "command",
+    ["init", "run", "validate", "simulate", "figures", "report", "export", "kinetics", "events"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = immunerecon(command, "--help")
@@ -124,3 +125,10 @@ def test_a_study_without_one_usable_file_still_says_why(small_study: Path, tmp_p
     samples = pd.read_csv(tmp_path / "out" / "samples.csv")
     assert (samples["status"] == "failed").all()
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_planning_tells_the_events_to_acquire() -> None:
+    # 100 events for a CV of 10 % (Poisson), so 100,000 parents at 0.1 %.
+    result = immunerecon("events", "--fraction", 0.001, "--cv", 0.1)
+    assert result.exit_code == 0
+    assert int(result.output.split(" ")[0].replace(",", "")) == pytest.approx(100_000, rel=0.1)
