@@ -131,6 +131,20 @@ def test_without_draws_from_day_0() -> None:
     assert np.isnan([row.time_low, row.time_high]).all()
 
 
+def test_population_that_a_patient_never_had_measured() -> None:
+    both = draws(FALL_AND_RISE)
+    other = draws({7: 10, 28: 90}, population="NK").assign(patient="P2")
+    thresholds = {"CD4_T": [200], "NK": [100], "B": [50]}
+    table = recovery_table(pd.concat([both, other]), events(), thresholds=thresholds)
+    found = table.set_index(["patient", "population"]).status.to_dict()
+    assert found == {
+        ("P1", "CD4_T"): "recovered",
+        ("P1", "NK"): "not_evaluable",
+        ("P2", "CD4_T"): "not_evaluable",
+        ("P2", "NK"): "not_recovered",
+    }
+
+
 def test_died_first() -> None:
     row = outcome({0: 100, 7: 20, 28: 90}, ("death", 40.0))
     assert (row.status, row.time_low, row.time_high) == ("died_first", 28, np.inf)
@@ -172,7 +186,8 @@ def test_only_draws_count() -> None:
 
 
 def test_mixed_count_methods_are_told() -> None:
-    rows = draws(FALL_AND_RISE).assign(count_method=["dual-platform"] * 4 + ["volumetric"] * 4)
+    methods = ["dual-platform"] * 4 + [np.nan] + ["volumetric"] * 3
+    rows = draws(FALL_AND_RISE).assign(count_method=methods)
     table = recovery_table(rows, events(), thresholds={"CD4_T": [200]})
     assert "dual-platform, volumetric" in table.reason[0]
 

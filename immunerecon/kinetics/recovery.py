@@ -53,8 +53,9 @@ def recovery_table(
     Returns
     -------
     DataFrame
-        One row a patient, population and threshold: `patient, population, threshold, scale,
-        status, time_low, time_high, nadir, nadir_day, last_draw_day, n_draws, reason`.
+        One row a patient of `populations`, population that anyone had and threshold: `patient,
+        population, threshold, scale, status, time_low, time_high, nadir, nadir_day, last_draw_day,
+        n_draws, reason`.
 
     Raises
     ------
@@ -92,16 +93,19 @@ def recovery_table(
     require_columns(populations, "populations", ("patient", "day", "population", value))
     check_clinical_events(clinical_events)
     draws = one_count_a_draw(populations, value)
-    wanted = draws[draws["population"].isin(list(thresholds))]
+    by_population = draws.groupby("population")
     rows: list[dict[str, Any]] = []
-    for (patient, population), group in wanted.groupby(["patient", "population"], sort=True):
-        course = _count_course(group, clinical_events, value)
-        rows += [
-            {"patient": patient, "population": population, "threshold": float(threshold)}
-            | {"scale": value}
-            | _outcome(course, float(threshold), confirm, minimum_gap_days)
-            for threshold in thresholds[str(population)]
-        ]
+    for patient in sorted(set(draws["patient"])):
+        for population in sorted(set(thresholds) & set(by_population.groups)):
+            measured = by_population.get_group(population)
+            own = measured[measured["patient"] == patient]
+            course = _count_course(patient, own, clinical_events, value)
+            rows += [
+                {"patient": patient, "population": population, "threshold": float(threshold)}
+                | {"scale": value}
+                | _outcome(course, float(threshold), confirm, minimum_gap_days)
+                for threshold in thresholds[population]
+            ]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -154,14 +158,14 @@ class _CountCourse:
     remark: str
 
 
-def _count_course(group: pd.DataFrame, clinical_events: pd.DataFrame, value: str) -> _CountCourse:
+def _count_course(
+    patient: object, own: pd.DataFrame, clinical_events: pd.DataFrame, value: str
+) -> _CountCourse:
     """Cut the draws that count out of a patient's rows of one population."""
-    patient = group["patient"].iloc[0]
     death = first_day(clinical_events, patient, "death")
     reinfusion = second_infusion_day(clinical_events, patient)
-    inside = group["day"].between(0, min(death, reinfusion)) & group[value].notna()
-    kept = group[inside]
-    methods = set(kept["count_method"]) if "count_method" in kept.columns else set()
+    kept = own[own["day"].between(0, min(death, reinfusion)) & own[value].notna()]
+    methods = set(kept["count_method"].dropna()) if "count_method" in kept.columns else set()
     return _CountCourse(
         kept["day"].to_numpy(dtype=float),
         kept[value].to_numpy(dtype=float),
