@@ -1,0 +1,73 @@
+"""The mixture's densities, shares and assignments, against scipy and counted events."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from immunerecon.gating.mixture import Mixture, assign, fit_tails, log_densities, mixing_shares
+
+
+def _mixture(freedom=(6.0, 50.0)):
+    return Mixture(
+        names=("A", "B"),
+        dimensions=("CD3", "CD56"),
+        means=np.array([[0.2, 0.3], [0.6, 0.5]]),
+        covariances=np.array([np.diag([0.03, 0.05]) ** 2, np.diag([0.04, 0.04]) ** 2]),
+        freedom=np.array(freedom),
+        everything=np.array([[0.4, 0.4], [0.3, 0.2]]),
+    )
+
+
+def test_densities_are_those_of_student_and_normal():
+    mixture = _mixture()
+    points = np.random.default_rng(0).uniform(0.1, 0.7, (50, 2)).astype(np.float32)
+    found = log_densities(points, mixture.means, mixture)
+    a = stats.t.logpdf(points, 6, loc=[0.2, 0.3], scale=[0.03, 0.05]).sum(axis=1)
+    b = stats.t.logpdf(points, 50, loc=[0.6, 0.5], scale=[0.04, 0.04]).sum(axis=1)
+    rest = stats.norm.logpdf(points, [0.4, 0.4], [0.3, 0.2]).sum(axis=1)
+    expected = np.column_stack([a, b, rest])
+    # Beyond some 30 spreads on an axis all distances are alike.
+    near = expected > -40
+    assert found[near] == pytest.approx(expected[near], abs=2e-3)
+
+
+def test_correlated_axes_keep_the_determinant():
+    covariance = np.array([[4.0, 1.5], [1.5, 1.0]]) * 1e-3
+    mixture = Mixture(
+        ("A",), ("x", "y"), np.zeros((1, 2)), covariance[None], np.array([50.0]), np.ones((2, 2))
+    )
+    points = np.random.default_rng(1).multivariate_normal([0, 0], covariance, 4000)
+    found = log_densities(points.astype(np.float32), mixture.means, mixture)[:, 0]
+    expected = stats.multivariate_normal([0, 0], covariance).logpdf(points)
+    assert found.mean() == pytest.approx(expected.mean(), abs=0.05)
+
+
+def test_shares_of_overlapping_kinds_are_unbiased():
+    rng = np.random.default_rng(2)
+    values = np.concatenate([rng.normal(0, 1, 9700), rng.normal(2.5, 1, 300)])[:, None]
+    density = np.column_stack([stats.norm.logpdf(values, 0), stats.norm.logpdf(values, 2.5)])
+    shares, memberships = mixing_shares(density.astype(np.float32), rounds=200)
+    assert shares[1] * len(values) == pytest.approx(300, rel=0.15)
+    likeliest = np.count_nonzero(memberships.argmax(axis=1) == 1)
+    assigned = np.count_nonzero(assign(memberships) == 1)
+    assert likeliest < 0.75 * 300  # what a plain majority would count
+    assert assigned == pytest.approx(memberships[:, 1].sum(), abs=2)
+
+
+def test_weights_stand_for_events():
+    density = np.log(np.array([[1, 1e-9], [1e-9, 1]], dtype=np.float32))
+    shares, _ = mixing_shares(density, weights=np.float32([3, 1]))
+    assert shares == pytest.approx([0.75, 0.25], abs=1e-6)
+
+
+def test_no_events_have_no_members():
+    shares, memberships = mixing_shares(np.empty((0, 3), dtype=np.float32))
+    assert shares.sum() == pytest.approx(1)
+    assert assign(memberships).size == 0
+
+
+@pytest.mark.parametrize("freedom", [3.0, 6.0, 50.0])
+def test_tails_are_found(freedom):
+    deviates = np.random.default_rng(3).standard_t(freedom, (4000, 3))
+    found = fit_tails(deviates, np.ones(4000))
+    assert freedom / 1.6 <= found <= freedom * 1.6
