@@ -368,6 +368,19 @@ def test_course_takes_the_first_panel_with_a_number(ax, populations):
     assert markers(ax, "o") == [(-7.0, 120.0), (0.0, 8.0)]
 
 
+def test_course_without_any_number_says_so(ax, populations):
+    uncounted = populations.assign(cells_per_ul=np.nan)
+    draw_course(uncounted, patient="P1", population="NK", ax=ax)
+    assert [text.get_text() for text in ax.texts] == ["no cells per µL"]
+    assert [x for x, _ in markers(ax, "x")] == [-7.0, 0.0, 1.0, 3.0, 14.0]
+
+
+def test_donor_fraction_that_nothing_tells_gives_the_reason(ax, donor_cells):
+    blind = donor_cells.assign(call="not_evaluable", reason="no informative marker")
+    draw_donor_fraction(blind, patient="P1", ax=ax)
+    assert [text.get_text() for text in ax.texts] == ["not evaluable: no informative\nmarker"]
+
+
 def test_donor_fraction_tells_its_four_calls(ax, donor_cells):
     draw_donor_fraction(donor_cells, patient="P1", ax=ax)
     filled = [line for line in ax.lines if line.get_marker() == "o"]

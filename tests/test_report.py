@@ -89,6 +89,7 @@ POPULATIONS = pd.DataFrame(
 )
 DONORS = pd.DataFrame(
     {
+        "file": ["P1/day7.fcs", "P1/day14.fcs", "P1/day14.fcs"],
         "patient": "P1",
         "day": [7.0, 14.0, 14.0],
         "population": ["NK", "NK", "T"],
@@ -99,6 +100,20 @@ DONORS = pd.DataFrame(
         "lod": [np.nan, 0.002, 0.0031],
         "call": ["not_evaluable", "detected", "not_detected"],
         "reason": ["12 parents, at least 50 needed", "", ""],
+    }
+)
+DISTRIBUTIONS = pd.DataFrame(
+    {
+        "patient": "P1",
+        "population": "NK",
+        "file": "P1/day14.fcs",
+        "day": 14.0,
+        "tube": "draw",
+        "marker": "HLA-A2+",
+        "value": [0.2, 0.3, 0.7, 0.8],
+        "observed": [50.0, 9, 1, 40],
+        "recipient": [50.0, 9, 0, 0],
+        "donor": [0.0, 0, 1, 40],
     }
 )
 PERSISTENCE = pd.DataFrame(
@@ -168,6 +183,7 @@ def study(**changes):
         "populations": POPULATIONS,
         "gates": gates,
         "donor_cells": DONORS,
+        "donor_distributions": DISTRIBUTIONS,
         "persistence": PERSISTENCE,
         "recovery": RECOVERY,
         "cohort_recovery": COHORT,
@@ -307,6 +323,7 @@ def test_study_without_draws_donors_or_counts_still_has_a_report():
         populations=POPULATIONS.iloc[:0],
         gates=study().gates.iloc[:0],
         donor_cells=DONORS.iloc[:0],
+        donor_distributions=DISTRIBUTIONS.iloc[:0],
         persistence=PERSISTENCE.iloc[:0],
         recovery=RECOVERY.iloc[:0],
         cohort_recovery=COHORT.iloc[:0],
@@ -468,6 +485,7 @@ def test_study_is_drawn_with_its_source_data():
     drawings = {drawing.name: drawing for drawing in draw_study(study())}
     assert list(drawings) == [
         "courses_P1",
+        "ridges_P1",
         "courses_P2",
         "recovery",
         "gating_lineage",

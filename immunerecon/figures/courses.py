@@ -16,6 +16,7 @@ from immunerecon.figures.marks import (
     draw_missing,
     draw_triangles,
     note,
+    write_reason,
 )
 from immunerecon.figures.style import FAINT, INK, population_look
 from immunerecon.kinetics.recovery import one_count_a_draw
@@ -104,7 +105,10 @@ def draw_course(
         draw_measured(ax, counted, "cells_per_ul", look.colour, marker)
     none_seen = rows[rows["cells_per_ul"] == 0]
     draw_triangles(ax, none_seen["day"], none_seen["cells_per_ul_high"], look.colour)
-    draw_missing(ax, rows.loc[rows["cells_per_ul"].isna(), "day"])
+    missing = rows[rows["cells_per_ul"].isna()]
+    draw_missing(ax, missing["day"])
+    if len(missing) == len(rows):
+        write_reason(ax, "no cells per µL" if len(rows) else "no draw")
     low, high = decades(
         pd.concat([seen["cells_per_ul"], none_seen["cells_per_ul_high"]]),
         rows["cells_per_ul_high"],

@@ -1,7 +1,5 @@
 """Donor cells over time: their share in one population of one patient, draw by draw."""
 
-import textwrap
-
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -15,6 +13,7 @@ from immunerecon.figures.marks import (
     draw_missing,
     draw_triangles,
     note,
+    write_reason,
 )
 from immunerecon.figures.style import MUTED, population_look
 
@@ -79,7 +78,8 @@ def draw_donor_fraction(
     missing = rows[rows["call"] == "not_evaluable"]
     draw_missing(ax, missing["day"])
     if len(missing) == len(rows):
-        _write_reason(ax, missing["reason"])
+        reasons = missing["reason"].mode()
+        write_reason(ax, f"not evaluable: {reasons.iloc[0]}" if len(reasons) else "no draw")
     positive = pd.concat([detected["donor_fraction"], absent["lod"], limited["lod"]])
     low, _ = decades(positive, positive, ())
     set_log_axis(ax, min(low, 0.1), 130.0, label="Donor cells (%)")
@@ -97,11 +97,3 @@ def _in_percent(rows: pd.DataFrame) -> pd.DataFrame:
         donor_fraction_high=100 * rows["fraction_high"],
         lod=100 * rows["lod"],
     )
-
-
-def _write_reason(ax: Axes, reasons: "pd.Series[str]") -> None:
-    """Write in the middle why a patient has no evaluable draw: the commonest reason."""
-    told = reasons.mode()
-    text = textwrap.fill(f"not evaluable: {told.iloc[0]}" if len(told) else "no draw", 34)
-    place = ax.text(0.5, 0.5, text, color=MUTED, fontsize="small", transform=ax.transAxes)
-    place.set(horizontalalignment="center", verticalalignment="center")

@@ -1,5 +1,6 @@
 """Marks that courses share: lines, intervals, triangles, crosses, days and events."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -61,6 +62,13 @@ def draw_missing(ax: Axes, day: "pd.Series[float]") -> None:
     """Draw crosses just above the bottom of the axes."""
     height = np.full(len(day), 0.035)
     ax.plot(day, height, "x", color=MUTED, transform=ax.get_xaxis_transform(), zorder=3)
+
+
+def write_reason(ax: Axes, reason: str) -> None:
+    """Write in the middle of empty axes why they are empty."""
+    text = textwrap.fill(reason, 34)
+    place = ax.text(0.5, 0.5, text, color=MUTED, fontsize="small", transform=ax.transAxes)
+    place.set(horizontalalignment="center", verticalalignment="center")
 
 
 def decades(

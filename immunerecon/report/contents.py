@@ -19,7 +19,9 @@ class ReportData:
     ----------
     study
         Name of the study.
-    samples, populations, gates, donor_cells, persistence, recovery, cohort_recovery : DataFrame
+    samples, populations, gates, donor_cells, donor_distributions : DataFrame
+        Tables of the results folder; `populations` with the study's first panel first.
+    persistence, recovery, cohort_recovery : DataFrame
         Tables of the results folder.
     patients
         One row a patient: `patient` and, where known, `dose_level`, `nk_cells_per_kg`,
@@ -42,6 +44,7 @@ class ReportData:
     populations: pd.DataFrame
     gates: pd.DataFrame
     donor_cells: pd.DataFrame
+    donor_distributions: pd.DataFrame
     persistence: pd.DataFrame
     recovery: pd.DataFrame
     cohort_recovery: pd.DataFrame

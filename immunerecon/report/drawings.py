@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from immunerecon.figures.cohorts import cohort_incidence
 from immunerecon.figures.patients import course_data, patient_courses
+from immunerecon.figures.ridges import donor_ridges
 from immunerecon.figures.sheets import all_tubes, sheet_data
 from immunerecon.figures.trees import gating_tree, tree_data
 from immunerecon.report.contents import ReportData
@@ -36,12 +37,14 @@ def draw_study(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]:
     Yields
     ------
     Drawing
-        The courses of each patient, the cohort's recovery, and of each panel the gating of a
-        representative tube and the NK gate of all tubes.
+        The courses and donor ridges of each patient, the cohort's recovery, and of each panel the
+        gating of a representative tube and the NK gate of all tubes.
     """
     for patient in data.patient_ids:
         if (data.draws["patient"] == patient).any():
             yield draw_patient(data, patient, style=style)
+        if (data.donor_distributions["patient"] == patient).any():
+            yield draw_ridges(data, patient, style=style)
     if len(data.cohort_recovery):
         page = cohort_incidence(data.cohort_recovery, style=style)
         yield Drawing("recovery", page, data.cohort_recovery)
@@ -61,6 +64,15 @@ def draw_patient(data: ReportData, patient: str, *, style: str = "nature") -> Dr
     )
     rows = course_data(data.populations, data.donor_cells, patient)
     return Drawing(f"courses_{patient}", page, rows)
+
+
+def draw_ridges(data: ReportData, patient: str, *, style: str = "nature") -> Drawing:
+    """Draw what a patient's donor fractions were read from."""
+    rows = data.donor_distributions[data.donor_distributions["patient"] == patient]
+    marker = str(rows["marker"].iloc[0]).rstrip("+-")
+    scale = data.scales(str(rows["file"].iloc[0])).get(marker)
+    page = donor_ridges(rows, data.donor_cells, patient=patient, scale=scale, style=style)
+    return Drawing(f"ridges_{patient}", page, rows)
 
 
 def draw_tree(

@@ -80,6 +80,7 @@ def report_data(results: Results) -> ReportData:
         populations=_in_panel_order(results),
         gates=results.gates,
         donor_cells=results.donor_cells,
+        donor_distributions=results.donor_distributions,
         persistence=results.persistence,
         recovery=results.recovery,
         cohort_recovery=results.cohort_recovery,

@@ -78,7 +78,12 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         counted=COUNTED,
         donors=DONORS,
         patients=[
-            patient_page(data, patient, drawn.get(f"courses_{patient}"))
+            patient_page(
+                data,
+                patient,
+                courses=drawn.get(f"courses_{patient}"),
+                ridges=drawn.get(f"ridges_{patient}"),
+            )
             for patient in data.patient_ids
         ],
         methods=tell_methods(data),

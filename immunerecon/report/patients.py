@@ -43,6 +43,8 @@ class PatientPage:
         Why numbers are missing.
     strips
         By panel, the NK gate of each draw.
+    ridges
+        What the donor fractions were read from.
     tree
         Gating tree of a representative draw; None where nothing was gated.
     """
@@ -55,10 +57,13 @@ class PatientPage:
     has_donors: bool
     remarks: tuple[str, ...]
     strips: tuple[tuple[str, tuple[TubePicture, ...]], ...]
+    ridges: EmbeddedFigure | None
     tree: EmbeddedFigure | None
 
 
-def patient_page(data: ReportData, patient: str, courses: Drawing | None) -> PatientPage:
+def patient_page(
+    data: ReportData, patient: str, *, courses: Drawing | None, ridges: Drawing | None
+) -> PatientPage:
     """Collect what the report shows of one patient.
 
     Parameters
@@ -67,8 +72,8 @@ def patient_page(data: ReportData, patient: str, courses: Drawing | None) -> Pat
         Tables of a run.
     patient
         Whose.
-    courses
-        The patient's figure, if there is one.
+    courses, ridges
+        The patient's figures, as far as there are any.
     """
     own = data.draws[data.draws["patient"] == patient]
     rows = draw_rows(data, patient)
@@ -84,6 +89,7 @@ def patient_page(data: ReportData, patient: str, courses: Drawing | None) -> Pat
             (str(panel), tuple(_tube(data, day, file) for day, file in _places(tubes)))
             for panel, tubes in own.groupby("panel", sort=False)
         ),
+        ridges=_ridges(ridges, patient),
         tree=_tree(data, patient, own),
     )
 
@@ -115,6 +121,20 @@ def _courses(drawing: Drawing | None, patient: str) -> EmbeddedFigure | None:
         "from infusion. The numbers stand in the table that follows.",
         caption="Logarithmic axes; days are linear within a week of the infusion, then "
         "logarithmic. Bars are 95 % intervals.",
+    )
+
+
+def _ridges(drawing: Drawing | None, patient: str) -> EmbeddedFigure | None:
+    if drawing is None:
+        return None
+    return embed_figure(
+        drawing.figure,
+        "svg",
+        title=f"Donor marker of {patient} in each tube",
+        alt=f"Distribution of the donor marker on NK, T and B cells of {patient}, controls above, "
+        "draws below by day. The donor percentages stand in the table.",
+        caption="Line: measured. Grey: fitted as the recipient's cells; coloured: as the donor's. "
+        "Each ridge has its own height.",
     )
 
 
