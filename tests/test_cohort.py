@@ -266,7 +266,20 @@ def test_landmark_table() -> None:
     assert row.difference == pytest.approx(8 / 9)
     assert row.p_fisher == pytest.approx(fisher_exact([[6, 1], [0, 8]])[1])
     assert row.low < row.difference < row.high
-    assert row.p_value < row.p_fisher
+    assert row.p_barnard < row.p_fisher
+
+
+def test_landmark_table_on_published_counts() -> None:
+    """Remission by day 28 in 8 of 15 and 9 of 42 (Bachanova 2014, counts from its percentages)."""
+    names = [f"P{n}" for n in range(57)]
+    cells = pd.DataFrame({"patient": names, "day": 14.0, "population": "NK", "lod": 0.002}).assign(
+        donor_fraction=0.1, call=["detected"] * 15 + ["not_detected"] * 42
+    )
+    events = pd.DataFrame({"patient": names[:8] + names[15:24], "day": 28.0}).assign(
+        event="response", value="CR"
+    )
+    row = landmark_table(cells, events, landmark_days=[14]).iloc[0]
+    assert row.p_fisher == pytest.approx(0.04512063, abs=5e-9)
 
 
 def test_counts_of_a_spreadsheet() -> None:

@@ -90,7 +90,7 @@ def median_recovery_table(
     -------
     DataFrame
         One row a group, population and threshold: `group, population, threshold, n_at_risk,
-        n_recovered, n_competing, median_day, low, high, turnbull_low, turnbull_high`.
+        n_recovered, n_competing, median_day, low, high, turnbull_low, turnbull_high, method`.
 
     Raises
     ------
@@ -141,7 +141,10 @@ _COLUMNS = [
     "high",
     "turnbull_low",
     "turnbull_high",
+    "method",
 ]
+
+_METHOD = "Aalen-Johansen at interval midpoints, score interval (delta-method variance)"
 
 
 def _medians(at_risk: pd.DataFrame) -> dict[str, Any]:
@@ -163,4 +166,5 @@ def _medians(at_risk: pd.DataFrame) -> dict[str, Any]:
         "high": high,
         "turnbull_low": turnbull_low,
         "turnbull_high": turnbull_high,
+        "method": _METHOD,
     }

@@ -128,7 +128,8 @@ def landmark_table(
     -------
     DataFrame
         One row a landmark: `landmark_day, n_persistent, responders_persistent, n_lost,
-        responders_lost, difference, low, high, p_fisher, p_value, p_adjusted, n_left_out, reason`.
+        responders_lost, difference, low, high, p_fisher, p_barnard, p_adjusted, n_left_out,
+        reason`.
 
     Raises
     ------
@@ -137,9 +138,9 @@ def landmark_table(
 
     Notes
     -----
-    `difference` of the response rates with Miettinen and Nurminen's 95 % interval. `p_value` is
-    Barnard's exact test, which like Fisher's never exceeds its level and wastes less of it in small
-    cohorts; `p_adjusted` is Holm's over the landmarks.
+    `difference` of the response rates with Miettinen and Nurminen's 95 % interval.
+    Barnard's exact test, like Fisher's, never exceeds its level and wastes less of it in small
+    cohorts; `p_adjusted` is Holm's of Barnard's p values over the landmarks.
 
     References
     ----------
@@ -153,9 +154,9 @@ def landmark_table(
     >>> events = pd.DataFrame({"patient": list("ABC"), "day": 28.0, "event": "response",
     ...                        "value": "PR"})
     >>> table = landmark_table(cells, events, landmark_days=[14])
-    >>> table[["responders_persistent", "responders_lost", "p_fisher", "p_value"]].round(3)
-       responders_persistent  responders_lost  p_fisher  p_value
-    0                      3                0       0.1    0.031
+    >>> table[["responders_persistent", "responders_lost", "p_fisher", "p_barnard"]].round(3)
+       responders_persistent  responders_lost  p_fisher  p_barnard
+    0                      3                0       0.1      0.031
     """
     rows = [
         {"landmark_day": float(day)}
@@ -165,7 +166,7 @@ def landmark_table(
         for day in landmark_days
     ]
     table = pd.DataFrame(rows, columns=_TABLE_COLUMNS)
-    return table.assign(p_adjusted=adjust_p_values(table["p_value"].tolist(), family="planned"))
+    return table.assign(p_adjusted=adjust_p_values(table["p_barnard"].tolist(), family="planned"))
 
 
 _TABLE_COLUMNS = [
@@ -178,7 +179,7 @@ _TABLE_COLUMNS = [
     "low",
     "high",
     "p_fisher",
-    "p_value",
+    "p_barnard",
     "p_adjusted",
     "n_left_out",
     "reason",
@@ -247,5 +248,5 @@ def _response(cohort: pd.DataFrame) -> dict[str, Any]:
     table = np.array([[yes, no], [n_yes - yes, n_no - no]])
     return row | {
         "p_fisher": float(fisher_exact(table)[1]),
-        "p_value": float(barnard_exact(table).pvalue),
+        "p_barnard": float(barnard_exact(table).pvalue),
     }
