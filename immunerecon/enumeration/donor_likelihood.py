@@ -130,11 +130,7 @@ def log_density(model: Mixture, counts: Floats, tubes: Tubes) -> Floats:
     tubes
         Where to evaluate.
     """
-    parts = expect_parts(model, tubes)
-    deviation = (tubes.nuisance - model.mean) / model.sd
-    log_expected = np.log(_mixed(parts, tubes.fraction))
-    joint: Floats = (counts * log_expected).sum(axis=1) - (deviation**2).sum(axis=1) / 2
-    return joint
+    return _log_joint(model, counts, tubes, expect_parts(model, tubes))
 
 
 def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fit:
@@ -156,7 +152,8 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
     active = np.arange(len(fraction))
     for _ in range(ROUNDS):
         now = Tubes(fraction[active], nuisance[active], tubes.replicate[active])
-        score, information = _derivatives(model, counts[active], now)
+        parts = expect_parts(model, now)
+        score, information = _derivatives(model, counts[active], now, parts)
         spread = np.sqrt(np.diagonal(information, axis1=1, axis2=2)).copy()
         uphill = score[:, 0] > 0
         stuck = held | (now.fraction <= 0) & ~uphill | (now.fraction >= 1) & uphill
@@ -174,16 +171,25 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
 
 def _summarise(model: Mixture, counts: Floats, tubes: Tubes) -> Fit:
     """Take the nuisance parameters out of likelihood, score and information."""
-    score, information = _derivatives(model, counts, tubes)
+    parts = expect_parts(model, tubes)
+    score, information = _derivatives(model, counts, tubes, parts)
     inner = information[:, 1:, 1:]
     across = np.linalg.solve(inner, information[:, 1:, :1])[:, :, 0]
+    log_joint = _log_joint(model, counts, tubes, parts)
     return Fit(
         fraction=tubes.fraction,
         nuisance=tubes.nuisance,
-        log_marginal=log_density(model, counts, tubes) - np.linalg.slogdet(inner)[1] / 2,
+        log_marginal=log_joint - np.linalg.slogdet(inner)[1] / 2,
         information=information[:, 0, 0] - (information[:, 0, 1:] * across).sum(axis=1),
         score=score[:, 0] - (score[:, 1:] * across).sum(axis=1),
     )
+
+
+def _log_joint(model: Mixture, counts: Floats, tubes: Tubes, parts: Parts) -> Floats:
+    deviation = (tubes.nuisance - model.mean) / model.sd
+    log_expected = np.log(_mixed(parts, tubes.fraction))
+    joint: Floats = (counts * log_expected).sum(axis=1) - (deviation**2).sum(axis=1) / 2
+    return joint
 
 
 def _mixed(parts: Parts, fraction: Floats) -> Floats:
@@ -191,9 +197,10 @@ def _mixed(parts: Parts, fraction: Floats) -> Floats:
     return np.maximum(share * parts.donor + (1 - share) * parts.recipient, 1e-15)
 
 
-def _derivatives(model: Mixture, counts: Floats, tubes: Tubes) -> tuple[Floats, Floats]:
+def _derivatives(
+    model: Mixture, counts: Floats, tubes: Tubes, parts: Parts
+) -> tuple[Floats, Floats]:
     """Return slopes (tubes, 5) and expected information (tubes, 5, 5) of the log density."""
-    parts = expect_parts(model, tubes)
     expected = _mixed(parts, tubes.fraction)
     share = tubes.fraction[:, None]
     by_lag = share * parts.donor_by_gain
