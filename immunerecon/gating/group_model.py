@@ -46,6 +46,7 @@ _FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
 # A kind stays near the events that it started from, or a rare one is drawn into a large one.
 _REACH, _REACH_BEYOND = 0.5, 0.01  # start spreads, and display
 _GROWTH = 1.3  # of the start spread
+_BROADER = 1.2  # the background is, than all events together
 _PRIOR_EVENTS = 20.0  # by which each kind is held at its start
 
 
@@ -125,6 +126,7 @@ def fit_group(
     if len(start.names) < _FEWEST_KINDS:
         return None
     moves = dict(zip(evidence[0].cells, evidence[0].moves, strict=True))
+    tails = _models(evidence[0], start.names)
     levers = name_levers(start.dimensions, [moves[name] for name in start.names])
     mixture, offsets = start, np.zeros((pool.n_tubes, *start.means.shape))
     centres = np.zeros((pool.n_tubes, len(levers.names)))
@@ -137,7 +139,8 @@ def fit_group(
         residuals = _residuals(moments, mixture, offsets, evidence[0].slopes)
         shifts = solve_shifts(residuals, levers, centres=centres, spread=spread)
         offsets = moved_means(mixture.means, residuals, levers, shifts.gains) - mixture.means
-        mixture = _maximise(mixture, start, moments, residuals.distance - offsets)
+        left = residuals.distance - offsets
+        mixture = _maximise(mixture, start, moments, left=left, tails=tails)
         if step == _BATCHES_FROM:
             batches = find_batches(*_steady(shifts, levers), labels=labels)
             spread = np.where(levers.steady, TUBE_SPREAD, ACTIVATION_SPREAD)
@@ -204,9 +207,19 @@ def _start(
         means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
         covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
         freedom=np.full(len(kept), _START_FREEDOM),
-        everything=np.array([pool.values.mean(axis=0), pool.values.std(axis=0)], dtype=np.float64),
+        everything=np.array([pool.values.mean(axis=0), _BROADER * pool.values.std(axis=0)]),
     )
     return mixture, members[:, kept]
+
+
+def _models(evidence: TubeEvidence, names: Sequence[str]) -> list[int]:
+    """Return the position of the kind that each is like in the end, or its own."""
+    found: list[int] = []
+    for position, name in enumerate(names):
+        like = evidence.likes[evidence.cells.index(name)]
+        model = evidence.cells[like] if like >= 0 else name
+        found.append(found[names.index(model)] if model in names[:position] else position)
+    return found
 
 
 def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -302,9 +315,18 @@ def _residuals(
 
 
 def _maximise(
-    mixture: Mixture, start: Mixture, moments: Sequence[_Moments], left: Doubles
+    mixture: Mixture,
+    start: Mixture,
+    moments: Sequence[_Moments],
+    *,
+    left: Doubles,
+    tails: Sequence[int],
 ) -> Mixture:
-    """Return the mixture moved to its events; `left` is what the tubes' gains do not explain."""
+    """Return the mixture moved to its events.
+
+    `left` is what the tubes' gains do not explain; `tails` names for each kind the one whose tails
+    it shares, since a rare kind would take a large one's outliers for tails of its own.
+    """
     means, covariances = mixture.means.copy(), mixture.covariances.copy()
     for kind, found in enumerate(moments):
         total = found.pull.sum() + _PRIOR_EVENTS
@@ -314,7 +336,7 @@ def _maximise(
         covariances[kind] = (
             found.number * found.covariance + _PRIOR_EVENTS * start.covariances[kind]
         ) / (found.number + _PRIOR_EVENTS)
-    freedom = np.array([found.freedom for found in moments])
+    freedom = np.array([moments[kind].freedom for kind in tails])
     spreads = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
     reach = _REACH * spreads + _REACH_BEYOND
     means = np.clip(means, start.means - reach, start.means + reach)
