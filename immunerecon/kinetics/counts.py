@@ -128,7 +128,7 @@ def tidy_counts(counts: pd.DataFrame, *, populations: Sequence[str]) -> pd.DataF
     numbers, problems = _read_numbers(sheet, given)
     if wide:
         numbers = numbers.melt(["patient", "day", "_line"], given, "population", "cells_per_ul")
-    problems += _faulty_keys(numbers)
+    problems += _empty_keys(sheet) + _repeats(numbers)
     if problems:
         raise StudyError(problems)
     values = ["cells_per_ul"] if wide else given
@@ -156,16 +156,21 @@ def _read_numbers(
     return numbers, problems
 
 
-def _faulty_keys(numbers: pd.DataFrame) -> list[Problem]:
-    """Say which rows lack a key and which draws are given twice."""
-    lacking = [
+def _empty_keys(sheet: pd.DataFrame) -> list[Problem]:
+    """Say which rows lack a patient, a day or a population."""
+    return [
         Problem(FILE, "is empty", row=int(line), column=key)
         for key in _KEYS
-        for line in dict.fromkeys(numbers.loc[numbers[key].isna(), "_line"])
+        if key in sheet.columns
+        for line in sheet.loc[sheet[key].isna(), "_line"]
     ]
+
+
+def _repeats(numbers: pd.DataFrame) -> list[Problem]:
+    """Say which draws are given twice."""
     twice = numbers[numbers.duplicated(_KEYS) & numbers[_KEYS].notna().all(axis=1)]
     keys = zip(*(twice[column] for column in (*_KEYS, "_line")), strict=True)
-    return lacking + [
+    return [
         Problem(
             FILE,
             f"patient {patient}, day {day:g}, {population} is given a second time",
