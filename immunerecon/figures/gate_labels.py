@@ -26,12 +26,16 @@ class Box:
     right: float
     top: float
 
+    @property
+    def area(self) -> float:
+        """Area on the display."""
+        return (self.right - self.left) * (self.top - self.bottom)
+
     def overlap(self, other: "Box") -> float:
         """Return the share of this box that another one covers."""
         across = min(self.right, other.right) - max(self.left, other.left)
         up = min(self.top, other.top) - max(self.bottom, other.bottom)
-        area = (self.right - self.left) * (self.top - self.bottom)
-        return max(across, 0.0) * max(up, 0.0) / area
+        return max(across, 0.0) * max(up, 0.0) / self.area
 
 
 def place_labels(
@@ -60,9 +64,10 @@ def place_labels(
     wide, high = ax.bbox.width * scale, ax.bbox.height * scale  # points a unit of display
     gates = [_bounds(gate_corners(picture)) for picture in pictures]
     shares = pictures[0].counts / max(1, int(pictures[0].counts.sum()))
-    placed: list[Box] = []
-    for place, (gate, label) in enumerate(zip(gates, labels, strict=True)):
-        lines = label.split("\n")
+    placed: dict[int, Box] = {}
+    # The smallest gates have least choice.
+    for place in sorted(range(len(gates)), key=lambda place: gates[place].area):
+        gate, lines = gates[place], labels[place].split("\n")
         width = _CHARACTER * size * max(map(len, lines)) / wide
         height = _LINE * size * len(lines) / high
         bounded = isinstance(pictures[place].gate, PolygonGate)
@@ -72,12 +77,12 @@ def place_labels(
         costs = [
             _EVENTS * _share_under(shares, box)
             + _GATES * sum(box.overlap(other) for other in avoided)
-            + _LABELS * sum(box.overlap(other) for other in placed)
+            + _LABELS * sum(box.overlap(other) for other in placed.values())
             + _LATER * rank
             for rank, box in enumerate(candidates)
         ]
-        placed.append(candidates[int(np.argmin(costs))])
-    return placed
+        placed[place] = candidates[int(np.argmin(costs))]
+    return [placed[place] for place in range(len(gates))]
 
 
 def _bounds(corners: NDArray[np.float64]) -> Box:
@@ -89,20 +94,25 @@ def _bounds(corners: NDArray[np.float64]) -> Box:
 
 def _candidates(gate: Box, width: float, height: float, *, inside_first: bool) -> Iterator[Box]:
     """Yield places in the corners of a gate and around it, the better ones first."""
-    inside = (gate.left + _GAP, gate.right - width - _GAP)
-    heights = (gate.top - height - _GAP, gate.bottom + _GAP)
-    corners = [(x, y) for y in heights for x in inside]
-    middle = (gate.left + gate.right - width) / 2, (gate.bottom + gate.top - height) / 2
+    centre, middle = (gate.left + gate.right - width) / 2, (gate.bottom + gate.top - height) / 2
+    left, right = gate.left + _GAP, gate.right - width - _GAP
+    bottom, top = gate.bottom + _GAP, gate.top - height - _GAP
+    corners = [(x, y) for y in (top, bottom) for x in (left, right)]
     around = [
-        (middle[0], gate.top + _GAP),
-        (middle[0], gate.bottom - height - _GAP),
-        (gate.right + _GAP, middle[1]),
-        (gate.left - width - _GAP, middle[1]),
+        place
+        for x, y in ((centre, middle), (left, top), (right, bottom))
+        for place in (
+            (x, gate.top + _GAP),
+            (x, gate.bottom - height - _GAP),
+            (gate.right + _GAP, y),
+            (gate.left - width - _GAP, y),
+        )
     ]
     for x, y in [*corners, *around] if inside_first else [*around, *corners]:
-        left = min(max(x, LOW + _GAP), HIGH - width - _GAP)
-        bottom = min(max(y, LOW + _GAP), HIGH - height - _GAP)
-        yield Box(left, bottom, left + width, bottom + height)
+        x, y = (
+            min(max(at, LOW + _GAP), HIGH - size - _GAP) for at, size in ((x, width), (y, height))
+        )
+        yield Box(x, y, x + width, y + height)
 
 
 def _share_under(shares: NDArray[np.float64], box: Box) -> float:

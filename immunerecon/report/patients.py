@@ -139,13 +139,20 @@ def _ridges(drawing: Drawing | None, patient: str) -> EmbeddedFigure | None:
 
 
 def _remarks(data: ReportData, patient: str) -> tuple[str, ...]:
-    """Say why donor cells are not evaluable, each reason once with its draws."""
+    """Say why donor cells are not evaluable, one sentence a population."""
     rows = data.donor_cells[data.donor_cells["patient"] == patient]
-    missing = rows[rows["call"] == "not_evaluable"]
+    missing = rows[rows["call"] == "not_evaluable"].sort_values("day", kind="stable")
     return tuple(
-        f"Not evaluable in donor {', '.join(dict.fromkeys(group['population']))} of "
-        f"{tell_count(group['day'].nunique(), 'draw')}: {reason}."
-        for reason, group in missing.groupby("reason", sort=False)
+        f"Donor {population} not evaluable on day {_days_and_reasons(group)}."
+        for population, group in missing.groupby("population", sort=False)
+    )
+
+
+def _days_and_reasons(rows: pd.DataFrame) -> str:
+    """List days with the reason that they share."""
+    return "; ".join(
+        f"{', '.join(tell_day(float(day)) for day in group['day'].unique())}: {reason}"
+        for reason, group in rows.groupby("reason", sort=False)
     )
 
 
