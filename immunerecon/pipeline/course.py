@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from immunerecon.kinetics.cohort import cohort_recovery_table
 from immunerecon.kinetics.persistence import persistence_table
 from immunerecon.kinetics.recovery import recovery_table
-from immunerecon.pipeline.tables import COLUMNS, table
+from immunerecon.pipeline.tables import COLUMNS, table, typed
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Chimerism, ClinicalEvent, Patient, ReferenceRange
 
@@ -62,4 +62,5 @@ def in_panel_order(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
 
 def frame_of(rows: Sequence[BaseModel], model: type[BaseModel]) -> pd.DataFrame:
     """Return rows of a table as a DataFrame that has all columns even without rows."""
-    return pd.DataFrame([row.model_dump() for row in rows], columns=list(model.model_fields))
+    columns = list(model.model_fields)
+    return typed(pd.DataFrame([row.model_dump() for row in rows], columns=columns))

@@ -12,6 +12,15 @@ import pandas as pd
 from immunerecon.errors import Problem, StudyError
 from immunerecon.files import write_atomically
 
+# Columns of text; a column of nothing but missing values has no type of its own.
+_TEXT = frozenset(
+    {
+        *("file", "sha256", "patient", "panel", "role", "status", "reason", "flags", "batch"),
+        *("population", "parent", "count_method", "dimension_x", "dimension_y", "kind"),
+        *("parameters", "source", "marker", "call", "measure", "persistence_status", "group"),
+        *("event", "term", "value", "method", "dose_level", "sex", "tube", "stain", "replicate"),
+    }
+)
 # The contract's columns, in its order; further columns follow them.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "samples": (
@@ -69,7 +78,13 @@ def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.Dat
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     first = list(COLUMNS[name])
-    return frame.reindex(columns=first + [c for c in frame.columns if c not in first])
+    return typed(frame.reindex(columns=first + [c for c in frame.columns if c not in first]))
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns have their types even where all values are missing."""
+    untyped = [c for c in frame.columns if frame[c].isna().all()]
+    return frame.astype({c: object if c in _TEXT else float for c in untyped})
 
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
