@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from matplotlib.image import imread
 
 from immunerecon.figures.courses import Limits
 from immunerecon.figures.trees import gating_tree
@@ -170,8 +170,10 @@ def study(**changes):
         "P2/day-7.fcs": (nk_picture(confidence=0.4),),
     }
     gates = pd.DataFrame(
-        {"file": file, "population": p.population, "confidence": p.confidence}
-        for file, gates in pictures.items()
+        {"file": file, "population": p.population, "confidence": p.confidence, "source": source}
+        for (file, gates), source in zip(
+            pictures.items(), ("model", "model", "borrowed", "data"), strict=True
+        )
         for p in gates
     )
     patients = pd.DataFrame(
@@ -447,6 +449,7 @@ def test_methods_follow_the_study():
     told = " ".join(tell_methods(study()))
     assert "immunerecon 0.1.0" in told and "lineage 1.0.0" in told
     assert "the first of 2 consecutive draws" in told and "NK: 100 cells per µL" in told
+    assert "a model of all kinds of cells in the panel's tubes (2 of 4 gates)" in told
     assert "anti-HLA" in told
     assert "anti-HLA" not in " ".join(tell_methods(study(donor_cells=DONORS.iloc[:0])))
 
@@ -465,7 +468,7 @@ def test_thumbnail_outlines_the_gate_in_pixels():
 
 def test_thumbnail_shows_the_density_upright():
     encoded = make_thumbnail([nk_picture()]).image.removeprefix("data:image/png;base64,")
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+    pixels = imread(io.BytesIO(base64.b64decode(encoded)), format="png")
     # Bin (x 20, y 70) counts from the lower left, pixels from the upper left.
     assert np.argwhere(pixels[..., 3]).tolist() == [[95 - 70, 20], [95 - 20, 60]]
 

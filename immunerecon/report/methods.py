@@ -14,6 +14,13 @@ _PAPERS = (
     "Aalen OO, Johansen S. Scand J Stat 1978;5:141.",
     "Gray RJ. Ann Stat 1988;16:1141. doi:10.1214/aos/1176350951",
 )
+_SOURCES = {
+    "model": "a model of all kinds of cells in the panel's tubes",
+    "data": "the density of the tube itself",
+    "borrowed": "other draws of the same patient, panel and batch",
+    "fixed": "a fixed value",
+    "override": "a person",
+}
 
 
 def tell_methods(data: ReportData) -> tuple[str, ...]:
@@ -53,9 +60,20 @@ def _gating(data: ReportData) -> str:
         f"{versions.get('immunerecon', '')} (Python {versions.get('python', '')}, NumPy "
         f"{versions.get('numpy', '')}). Events were compensated with the spillover of the file or "
         "of the study, displayed on logicle scales that all tubes of a panel share [1], cleaned of "
-        f"unsteady acquisition and margin events, and gated by the strategies {used or 'named'}; "
-        "boundaries were placed in each tube by its own data unless gates.csv says otherwise."
+        f"unsteady acquisition and margin events, and gated by the strategies {used or 'named'}. "
+        f"What placed the gates: {_sources(data)}."
     )
+
+
+def _sources(data: ReportData) -> str:
+    """Say what placed how many gates, the most frequent first."""
+    counts = data.gates["source"].value_counts()
+    total = int(counts.sum())
+    told = [
+        f"{_SOURCES.get(str(source), source)} ({int(number):,} of {total:,} gates)"
+        for source, number in counts.items()
+    ]
+    return ", ".join(told) or "no tube was gated"
 
 
 def _counting(data: ReportData) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def _recovery_figure(drawing: Drawing | None) -> EmbeddedFigure | None:
     )
 
 
-def _provenance(run: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+def _provenance(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was run as names and values; nested settings one line each."""
     told: list[tuple[str, str]] = []
     for key, name in (

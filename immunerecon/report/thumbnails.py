@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from matplotlib.image import imsave
 
 from immunerecon.figures.densities import share
 from immunerecon.figures.gate_shapes import gate_corners
@@ -86,5 +86,6 @@ def data_uri(content: bytes, kind: str) -> str:
 
 def _png(picture: GatePicture) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(density_image(picture), "RGBA").save(stream, "PNG", optimize=True)
+    # An empty name in place of matplotlib's version, which would change the bytes.
+    imsave(stream, density_image(picture), format="png", metadata={"Software": ""})
     return stream.getvalue()
