@@ -121,30 +121,30 @@ class FigureStyle:
         """How much larger than a journal's page everything is."""
         return self.double_mm / 183.0
 
+    def _ticks(self) -> dict[Any, Any]:
+        """Return the matplotlib parameters of both axes' ticks."""
+        axis = 0.7 * self.line_pt
+        both = {
+            "color": INK,
+            "labelsize": self.small_pt,
+            "direction": "out",
+            "major.width": axis,
+            "minor.width": 0.7 * axis,
+            "major.size": 0.42 * self.font_pt,
+            "minor.size": 0.24 * self.font_pt,
+            "major.pad": 0.35 * self.font_pt,
+        }
+        return {f"{name}tick.{key}": value for name in "xy" for key, value in both.items()}
+
     def parameters(self) -> dict[Any, Any]:
         """Return the matplotlib parameters."""
-        axis = 0.7 * self.line_pt
-        tick = {
-            f"{axis_name}tick.{key}": value
-            for axis_name in "xy"
-            for key, value in {
-                "color": INK,
-                "labelsize": self.small_pt,
-                "direction": "out",
-                "major.width": axis,
-                "minor.width": 0.7 * axis,
-                "major.size": 0.42 * self.font_pt,
-                "minor.size": 0.24 * self.font_pt,
-                "major.pad": 0.35 * self.font_pt,
-            }.items()
-        }
-        return tick | {
+        return self._ticks() | {
             **typeface(),
             "font.size": self.font_pt,
             "text.color": INK,
             "axes.labelcolor": INK,
             "axes.edgecolor": INK,
-            "axes.linewidth": axis,
+            "axes.linewidth": 0.7 * self.line_pt,
             "axes.labelsize": self.font_pt,
             "axes.labelpad": 0.4 * self.font_pt,
             "axes.titlesize": self.font_pt,
