@@ -1,7 +1,7 @@
 """Kinds of cells that a model tells apart in one tube, and the populations each belongs to."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from immunerecon.gating.strategy import ModelRule, Selection, Strategy
 
@@ -48,7 +48,8 @@ def cell_types(strategy: Strategy, markers: Collection[str]) -> tuple[CellType, 
     -------
     tuple of CellType
         In the order of the strategy. Kinds whose seeds differ only in markers that the tube lacks
-        become one, which belongs to the populations that all of them belong to.
+        become one, which belongs to the populations that all of them belong to. Kinds that
+        need a marker that it lacks are left out, as are populations that cannot be gated.
 
     Examples
     --------
@@ -64,11 +65,14 @@ def cell_types(strategy: Strategy, markers: Collection[str]) -> tuple[CellType, 
         told = tuple(
             side for side in rule.seed.sides if strategy.boundaries[side.boundary].marker in markers
         )
-        alike.setdefault(Selection(rule.seed.population, told), []).append(name)
+        if set(rule.needs) <= set(markers):
+            alike.setdefault(Selection(rule.seed.population, told), []).append(name)
+    untold = _untold(strategy, markers)
     position = {name: at for at, names in enumerate(alike.values()) for name in names}
-    return tuple(
+    kinds = (
         _cell_type(seed, names, strategy, strategy.model, position) for seed, names in alike.items()
     )
+    return tuple(replace(kind, populations=kind.populations - untold) for kind in kinds)
 
 
 def _cell_type(
@@ -91,6 +95,19 @@ def _cell_type(
         like=position.get(first.like, -1),
         but_for=frozenset(first.but_for),
     )
+
+
+def _untold(strategy: Strategy, markers: Collection[str]) -> set[str]:
+    """Return the populations that have gates, none of which the tube's markers can draw."""
+    untold: set[str] = set()
+    for name, rule in strategy.populations.items():
+        drawn = any(
+            all(strategy.boundaries[side.boundary].marker in markers for side in sides)
+            for sides in rule.gate
+        )
+        if (rule.gate and not drawn) or rule.without in untold:
+            untold.add(name)
+    return untold
 
 
 def _lineage(population: str, strategy: Strategy) -> list[str]:

@@ -33,8 +33,9 @@ Floats = NDArray[np.float32]
 
 _ROUNDS = 16
 _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
-_SHARE_ROUNDS = 8
-_FEWEST_KINDS = 2
+_SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
+_FEWEST_KINDS = 4
+_MOST_STRANGERS = 0.08  # of the events
 _CONFIDENT = 0.5  # labels behind less clear boundaries start nothing where others can
 _ENOUGH_TO_START = 30  # events
 _FEWEST_TO_START = 8
@@ -109,7 +110,8 @@ def fit_group(
     Returns
     -------
     GroupModel or None
-        None where the tubes show fewer than two kinds of cells.
+        None where the tubes show fewer than four kinds of cells, or many events of no kind: the
+        strategy does not describe them.
 
     Notes
     -----
@@ -146,7 +148,10 @@ def fit_group(
             spread = np.where(levers.steady, TUBE_SPREAD, ACTIVATION_SPREAD)
         if step >= _BATCHES_FROM:
             centres = batch_centres(shifts.gains, shifts.errors, batches, spread=BATCH_SPREAD)
-        number = _expect(pool, mixture, mixture.means + offsets)
+        rounds = _SHARE_ROUNDS if step < _ROUNDS - 1 else _LAST_SHARE_ROUNDS
+        number = _expect(pool, mixture, mixture.means + offsets, rounds=rounds)
+    if number.sum() < (1 - _MOST_STRANGERS) * pool.weights.sum():
+        return None
     return GroupModel(mixture, mixture.means + offsets, shifts, levers, residuals.slopes, batches)
 
 
@@ -229,14 +234,14 @@ def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     )
 
 
-def _expect(pool: _Pool, mixture: Mixture, means: Doubles) -> Floats:
+def _expect(pool: _Pool, mixture: Mixture, means: Doubles, *, rounds: int) -> Floats:
     """Return how many events of each kind each sampled event stands for, shape (n, k)."""
     number = np.empty((len(pool.values), len(mixture.names)), dtype=np.float32)
     for tube, centres in enumerate(means):
         rows = pool.rows(tube)
         density = log_densities(pool.values[rows], centres, mixture)
         weights = pool.weights[rows]
-        _, memberships = mixing_shares(density, weights=weights, rounds=_SHARE_ROUNDS)
+        _, memberships = mixing_shares(density, weights=weights, rounds=rounds)
         number[rows] = memberships[:, :-1] * weights[:, None]
     return number
 

@@ -174,10 +174,13 @@ class CellRule(_Rule):
         An earlier kind that it starts alike in everything but some markers.
     moves
         Markers that activation changes on it.
+    needs
+        Markers without which it cannot be told from others, and is left out.
     """
 
     seed: Events
     is_a: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     like: str = ""
     but_for: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
