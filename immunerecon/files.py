@@ -1,8 +1,12 @@
-"""Files that are whole or not there: written beside, then moved into place."""
+"""Files that are whole or not there, and tables that are safe to open in a spreadsheet."""
 
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
@@ -39,3 +43,22 @@ def write_atomically(path: Path, content: bytes) -> Path:
         Path(beside).unlink(missing_ok=True)
         raise
     return path
+
+
+def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table with all text escaped that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> spreadsheet_safe(pd.DataFrame({"file": ["=1+1", "CD3+"], "day": [-7, 0]}))["file"].tolist()
+    ["'=1+1", 'CD3+']
+    """
+    text = [name for name in frame if frame[name].dtype == object]
+    return frame.assign(**{str(name): frame[name].map(_escaped) for name in text})
+
+
+def _escaped(cell: object) -> object:
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{cell}"
+    return cell

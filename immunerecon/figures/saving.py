@@ -17,7 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from immunerecon.figures.style import typeface
-from immunerecon.files import write_atomically
+from immunerecon.files import spreadsheet_safe, write_atomically
 
 PNG_DPI = 300
 _SAVING: dict[Any, Any] = {
@@ -124,12 +124,5 @@ def save_figure(
     written = [
         write_atomically(folder / f"{stem}.{kind}", render_figure(figure, kind)) for kind in formats
     ]
-    text = data.map(_escaped).to_csv(index=False, lineterminator="\n")
+    text = spreadsheet_safe(data).to_csv(index=False, lineterminator="\n")
     return (*written, write_atomically(folder / f"{stem}.csv", text.encode()))
-
-
-def _escaped(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return cell

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from immunerecon.errors import Problem, StudyError
-from immunerecon.files import write_atomically
+from immunerecon.files import spreadsheet_safe, write_atomically
 
 # Columns of text; a column of nothing but missing values has no type of its own.
 _TEXT = frozenset(
@@ -89,24 +89,11 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """Write a table as CSV and as Parquet."""
-    text = _safe(frame).to_csv(index=False, lineterminator="\n")
+    text = spreadsheet_safe(frame).to_csv(index=False, lineterminator="\n")
     write_atomically(folder / f"{name}.csv", text.encode())
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     write_atomically(folder / f"{name}.parquet", stream.getvalue())
-
-
-def _safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with all text escaped that a spreadsheet would run."""
-    text = [c for c in frame if pd.api.types.is_object_dtype(frame[c])]
-    return frame.assign(**{str(c): frame[c].map(_escaped) for c in text})
-
-
-def _escaped(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return cell
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -144,5 +131,7 @@ def write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> Path:
     stream = io.BytesIO()
     with pd.ExcelWriter(stream, engine="openpyxl") as workbook:
         for name, frame in tables.items():
-            _safe(frame).to_excel(workbook, sheet_name=name, index=False, freeze_panes=(1, 0))
+            spreadsheet_safe(frame).to_excel(
+                workbook, sheet_name=name, index=False, freeze_panes=(1, 0)
+            )
     return write_atomically(path, stream.getvalue())
