@@ -56,6 +56,8 @@ def gate_tube(
         gates=tuple(tree.gates.values()),
         dropped=tree.dropped,
         flags=(*_low_confidence(tree.gates), *_strangers(tree)),
+        expected=tree.expected(),
+        clarity=tree.clarity(),
     )
 
 

@@ -25,10 +25,11 @@ class PlacedGate:
     without
         The population of the parent whose complement this is.
     source
-        ``data``, ``fixed``, ``override`` (and ``borrowed`` or ``model`` where draws help each
-        other).
+        ``data``, ``fixed``, ``override``; ``borrowed`` where other draws placed a boundary;
+        ``model`` where the model of all draws counts, and the gate is its outline.
     confidence
-        0-1, the lowest of the boundaries that the gate stands on.
+        0-1, the lowest of the boundaries that the gate stands on, or how well the model's kinds
+        of cells are placed.
     """
 
     population: str
@@ -57,6 +58,11 @@ class GatedTube:
         Why each other population of the strategy was not gated.
     flags
         What a person should look at.
+    expected
+        Expected number of events of each population that the model counts.
+    clarity
+        0-1 for each of these: a share of its parent is as uncertain as if only this part of the
+        events had been counted, because kinds of cells overlap.
     """
 
     n_events: int
@@ -65,6 +71,8 @@ class GatedTube:
     gates: tuple[PlacedGate, ...]
     dropped: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    expected: Mapping[str, float] = field(default_factory=dict)
+    clarity: Mapping[str, float] = field(default_factory=dict)
 
     def gate_of(self, population: str) -> PlacedGate:
         """Return a population's gate."""

@@ -27,6 +27,7 @@ from immunerecon.gating.shifts import (
     slopes_at,
     solve_shifts,
 )
+from immunerecon.gating.starting import Pool, pool_events, start_mixture, tails_of
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -36,18 +37,11 @@ _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batche
 _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
 _MOST_STRANGERS = 0.08  # of the events
-_CONFIDENT = 0.5  # labels behind less clear boundaries start nothing where others can
-_ENOUGH_TO_START = 30  # events
-_FEWEST_TO_START = 8
 _ENOUGH_FOR_TAILS = 200
 _LEAST_EVENTS = 1e-3  # below which an event, or a kind in a tube, adds nothing
-_START_SPREADS = (0.015, 0.08)  # display; no kind of cell is narrower
-_START_FREEDOM = 9.0
-_FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
 # A kind stays near the events that it started from, or a rare one is drawn into a large one.
 _REACH, _REACH_BEYOND = 0.5, 0.01  # start spreads, and display
 _GROWTH = 1.3  # of the start spread
-_BROADER = 1.2  # the background is, than all events together
 _PRIOR_EVENTS = 20.0  # by which each kind is held at its start
 
 
@@ -75,22 +69,6 @@ class GroupModel:
     levers: Levers
     slopes: Doubles
     batches: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """Sampled events of all tubes, tube by tube."""
-
-    values: Floats
-    labels: NDArray[np.int8]
-    weights: Floats
-    tubes: NDArray[np.intp]
-    n_tubes: int
-
-    def rows(self, tube: int) -> slice:
-        """Return the rows of one tube."""
-        first, last = np.searchsorted(self.tubes, (tube, tube + 1))
-        return slice(int(first), int(last))
 
 
 def fit_group(
@@ -123,12 +101,12 @@ def fit_group(
     ----------
     .. [1] Lo K, Brinkman RR, Gottardo R. Cytometry A 2008;73:321-332. doi:10.1002/cyto.a.20531
     """
-    pool = _pool(evidence)
-    start, number = _start(evidence, pool, resting)
+    pool = pool_events(evidence)
+    start, number = start_mixture(evidence, pool, resting)
     if len(start.names) < _FEWEST_KINDS:
         return None
     moves = dict(zip(evidence[0].cells, evidence[0].moves, strict=True))
-    tails = _models(evidence[0], start.names)
+    tails = tails_of(evidence[0], start.names)
     levers = name_levers(start.dimensions, [moves[name] for name in start.names])
     mixture, offsets = start, np.zeros((pool.n_tubes, *start.means.shape))
     centres = np.zeros((pool.n_tubes, len(levers.names)))
@@ -159,82 +137,7 @@ def _steady(shifts: Shifts, levers: Levers) -> tuple[Doubles, Doubles]:
     return shifts.gains[:, levers.steady], shifts.errors[:, levers.steady]
 
 
-def _pool(evidence: Sequence[TubeEvidence]) -> _Pool:
-    sizes = [len(tube.labels) for tube in evidence]
-    return _Pool(
-        values=np.concatenate([tube.values for tube in evidence]),
-        labels=np.concatenate([tube.labels for tube in evidence]),
-        weights=np.concatenate([tube.weights for tube in evidence]),
-        tubes=np.repeat(np.arange(len(evidence)), sizes),
-        n_tubes=len(evidence),
-    )
-
-
-def _start(
-    evidence: Sequence[TubeEvidence], pool: _Pool, resting: NDArray[np.bool_]
-) -> tuple[Mixture, Floats]:
-    """Return the mixture and memberships by the tubes' own labels, where these are clear."""
-    k = len(evidence[0].cells)
-    sure = np.concatenate(
-        [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
-    )
-    at_rest = resting[pool.tubes]
-    means: list[Doubles] = []
-    spreads: list[Doubles] = []
-    kept: list[int] = []
-    members = np.zeros((len(pool.labels), k), dtype=np.float32)
-    for kind, moves in enumerate(evidence[0].moves):
-        labelled = pool.labels == kind
-        clear = labelled & sure
-        chosen = _first_enough([clear & at_rest if moves else clear, clear, labelled])
-        if np.count_nonzero(chosen) < _FEWEST_TO_START:
-            continue
-        centre = np.median(pool.values[chosen], axis=0).astype(np.float64)
-        away = np.abs(pool.values[chosen] - centre)
-        spread = np.clip(1.4826 * np.median(away, axis=0), *_START_SPREADS)
-        if evidence[0].likes[kind] in kept:
-            model = kept.index(evidence[0].likes[kind])
-            own = evidence[0].differs[kind]
-            centre = np.where(own, centre, means[model])
-            # Seeds are cut off at the boundary that parts the two, and look too narrow there.
-            spread = np.where(own, np.maximum(spread, spreads[model]), spreads[model])
-        away = np.abs(pool.values - centre)
-        steady = [name not in moves for name in evidence[0].dimensions]
-        near = np.square(away / spread)[:, steady].mean(axis=1) < _FAR_SPREADS**2
-        chosen = near & (labelled if moves else chosen)
-        members[chosen, kind] = pool.weights[chosen]
-        means.append(centre)
-        spreads.append(spread)
-        kept.append(kind)
-    mixture = Mixture(
-        names=tuple(evidence[0].cells[kind] for kind in kept),
-        dimensions=evidence[0].dimensions,
-        means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
-        covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
-        freedom=np.full(len(kept), _START_FREEDOM),
-        everything=np.array([pool.values.mean(axis=0), _BROADER * pool.values.std(axis=0)]),
-    )
-    return mixture, members[:, kept]
-
-
-def _models(evidence: TubeEvidence, names: Sequence[str]) -> list[int]:
-    """Return the position of the kind that each is like in the end, or its own."""
-    found: list[int] = []
-    for position, name in enumerate(names):
-        like = evidence.likes[evidence.cells.index(name)]
-        model = evidence.cells[like] if like >= 0 else name
-        found.append(found[names.index(model)] if model in names[:position] else position)
-    return found
-
-
-def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """Return the first choice of events that is large enough to start from, or the last."""
-    return next(
-        (chosen for chosen in choices if np.count_nonzero(chosen) >= _ENOUGH_TO_START), choices[-1]
-    )
-
-
-def _expect(pool: _Pool, mixture: Mixture, means: Doubles, *, rounds: int) -> Floats:
+def _expect(pool: Pool, mixture: Mixture, means: Doubles, *, rounds: int) -> Floats:
     """Return how many events of each kind each sampled event stands for, shape (n, k)."""
     number = np.empty((len(pool.values), len(mixture.names)), dtype=np.float32)
     for tube, centres in enumerate(means):
@@ -274,9 +177,7 @@ class _Moments:
     freedom: float
 
 
-def _moments(
-    pool: _Pool, mixture: Mixture, offsets: Doubles, number: Floats, kind: int
-) -> _Moments:
+def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kind: int) -> _Moments:
     """Measure one kind of cell in all tubes, outliers on an axis counting less on that axis."""
     rows = np.flatnonzero(number[:, kind] > _LEAST_EVENTS)
     weights, tubes = number[rows, kind].astype(np.float64), pool.tubes[rows]

@@ -61,13 +61,34 @@ class Tree:
         columns = {key: self.columns[key][events] for key in placed.gate.dimensions}
         return events[placed.gate.contains(columns)]
 
+    def expected(self) -> dict[str, float]:
+        """Return the expected number of events of each population that the model counts."""
+        if self.model is None:
+            return {}
+        return {g.population: self.model.expected(g.population) for g in self._modelled()}
+
+    def clarity(self) -> dict[str, float]:
+        """Return how clearly the model tells each population from the rest of its parent."""
+        if self.model is None:
+            return {}
+        return {
+            gate.population: self.model.clarity(gate.population, self._modelled_parent(gate.parent))
+            for gate in self._modelled()
+        }
+
+    def _modelled(self) -> list[PlacedGate]:
+        return [gate for gate in self.gates.values() if gate.source == "model"]
+
+    def _modelled_parent(self, parent: str) -> str:
+        """Return the parent if the model counts it too, else an empty name."""
+        return parent if parent in self.gates and self.gates[parent].source == "model" else ""
+
     def _outlined(self, model: ModelledEvents, name: str, parent: str) -> PlacedGate:
         """Return the outline of a population that the model counts."""
         dimensions = drawn_in(
             self.strategy.populations[name], self.strategy, model.mixture.dimensions
         )
-        modelled = parent if parent and model.kinds_in(parent).any() else ""
-        gate = outline(model, name, modelled, dimensions)
+        gate = outline(model, name, self._modelled_parent(parent), dimensions)
         return PlacedGate(name, parent, gate, "", "model", model.certainty(name))
 
     def standing(self, population: str) -> str:

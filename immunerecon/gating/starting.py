@@ -1,0 +1,113 @@
+"""Where the model of a group starts: the tubes' own labels, where these are clear."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from immunerecon.gating.evidence import TubeEvidence
+from immunerecon.gating.mixture import Mixture
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+FEWEST_EVENTS = 8  # that a kind of cell starts from
+_ENOUGH_EVENTS = 30
+_CONFIDENT = 0.5  # labels behind less clear boundaries start nothing where others can
+_SPREADS = (0.015, 0.08)  # display; no kind of cell is narrower
+_FREEDOM = 9.0
+_FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
+_BROADER = 1.2  # the background is, than all events together
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Sampled events of all tubes, tube by tube."""
+
+    values: Floats
+    labels: NDArray[np.int8]
+    weights: Floats
+    tubes: NDArray[np.intp]
+    n_tubes: int
+
+    def rows(self, tube: int) -> slice:
+        """Return the rows of one tube."""
+        first, last = np.searchsorted(self.tubes, (tube, tube + 1))
+        return slice(int(first), int(last))
+
+
+def pool_events(evidence: Sequence[TubeEvidence]) -> Pool:
+    """Put the sampled events of all tubes together."""
+    sizes = [len(tube.labels) for tube in evidence]
+    return Pool(
+        values=np.concatenate([tube.values for tube in evidence]),
+        labels=np.concatenate([tube.labels for tube in evidence]),
+        weights=np.concatenate([tube.weights for tube in evidence]),
+        tubes=np.repeat(np.arange(len(evidence)), sizes),
+        n_tubes=len(evidence),
+    )
+
+
+def start_mixture(
+    evidence: Sequence[TubeEvidence], pool: Pool, resting: NDArray[np.bool_]
+) -> tuple[Mixture, Floats]:
+    """Return the mixture and memberships by the tubes' own labels, where these are clear."""
+    k = len(evidence[0].cells)
+    sure = np.concatenate(
+        [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
+    )
+    at_rest = resting[pool.tubes]
+    means: list[Doubles] = []
+    spreads: list[Doubles] = []
+    kept: list[int] = []
+    members = np.zeros((len(pool.labels), k), dtype=np.float32)
+    for kind, moves in enumerate(evidence[0].moves):
+        labelled = pool.labels == kind
+        clear = labelled & sure
+        chosen = _first_enough([clear & at_rest if moves else clear, clear, labelled])
+        if np.count_nonzero(chosen) < FEWEST_EVENTS:
+            continue
+        centre = np.median(pool.values[chosen], axis=0).astype(np.float64)
+        away = np.abs(pool.values[chosen] - centre)
+        spread = np.clip(1.4826 * np.median(away, axis=0), *_SPREADS)
+        if evidence[0].likes[kind] in kept:
+            model = kept.index(evidence[0].likes[kind])
+            own = evidence[0].differs[kind]
+            centre = np.where(own, centre, means[model])
+            # Seeds are cut off at the boundary that parts the two, and look too narrow there.
+            spread = np.where(own, np.maximum(spread, spreads[model]), spreads[model])
+        away = np.abs(pool.values - centre)
+        steady = [name not in moves for name in evidence[0].dimensions]
+        near = np.square(away / spread)[:, steady].mean(axis=1) < _FAR_SPREADS**2
+        chosen = near & (labelled if moves else chosen)
+        members[chosen, kind] = pool.weights[chosen]
+        means.append(centre)
+        spreads.append(spread)
+        kept.append(kind)
+    mixture = Mixture(
+        names=tuple(evidence[0].cells[kind] for kind in kept),
+        dimensions=evidence[0].dimensions,
+        means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
+        covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
+        freedom=np.full(len(kept), _FREEDOM),
+        everything=np.array([pool.values.mean(axis=0), _BROADER * pool.values.std(axis=0)]),
+    )
+    return mixture, members[:, kept]
+
+
+def tails_of(evidence: TubeEvidence, names: Sequence[str]) -> list[int]:
+    """Return the position of the kind that each is like in the end, or its own."""
+    found: list[int] = []
+    for position, name in enumerate(names):
+        like = evidence.likes[evidence.cells.index(name)]
+        model = evidence.cells[like] if like >= 0 else name
+        found.append(found[names.index(model)] if model in names[:position] else position)
+    return found
+
+
+def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return the first choice of events that is large enough to start from, or the last."""
+    return next(
+        (chosen for chosen in choices if np.count_nonzero(chosen) >= _ENOUGH_EVENTS), choices[-1]
+    )
