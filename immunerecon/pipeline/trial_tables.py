@@ -1,4 +1,4 @@
-"""The trial's other outcomes beside the cells: dose, toxicity, response, product, agreement."""
+"""The trial's other outcomes beside the cells, and the statistics of its cohort."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,6 +6,11 @@ import numpy as np
 import pandas as pd
 
 from immunerecon.errors import EstimationError
+from immunerecon.kinetics.cohort_median import median_recovery_table
+from immunerecon.kinetics.cohort_persistence import summarise_persistence
+from immunerecon.kinetics.comparison import compare_dose_levels
+from immunerecon.kinetics.landmark import landmark_table
+from immunerecon.kinetics.sensitivity import sensitivity_table
 from immunerecon.pipeline.course import frame_of
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import BloodCount
@@ -48,6 +53,7 @@ def trial_tables(study: Study, tables: Tables) -> tuple[dict[str, pd.DataFrame],
         **_dose_and_toxicity(study, tables),
         **_response_and_flow(tables),
         **_donor_outcomes(study, tables, protocol),
+        **_cohort_kinetics(study, tables),
     }
     made: dict[str, pd.DataFrame] = {}
     reasons: dict[str, str] = {}
@@ -108,5 +114,20 @@ def _donor_outcomes(
                 recovery=tables["recovery"],
             ),
             rng=np.random.default_rng(study.settings.seed),
+        ),
+    }
+
+
+def _cohort_kinetics(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+    donors, events = tables["donor_cells"], tables["clinical_events"]
+    recovery, patients = tables["recovery"], tables["patients"]
+    rng = np.random.default_rng(study.settings.seed)
+    return {
+        "persistence_summary": lambda: summarise_persistence(tables["persistence"]),
+        "persistence_sensitivity": lambda: sensitivity_table(donors, events),
+        "landmark": lambda: landmark_table(donors, events),
+        "median_recovery": lambda: median_recovery_table(recovery, events, patients),
+        "dose_comparison": lambda: compare_dose_levels(
+            recovery, events, patients, family="exploratory", rng=rng
         ),
     }
