@@ -93,9 +93,9 @@ def fit_group(
 
     Notes
     -----
-    Expectation-maximisation for a mixture of multivariate t distributions [1]_. Shapes are shared,
-    the share of each kind of cell is each tube's own, and each tube's centres are moved by its
-    gains (`shifts`), whose prior is the batch's.
+    Expectation-maximisation for a mixture of t distributions, as in [1]_ but with tails along each
+    axis on its own. Shapes are shared, the share of each kind of cell is each tube's own, and each
+    tube's centres are moved by its gains (`shifts`), whose prior is the batch's.
 
     References
     ----------

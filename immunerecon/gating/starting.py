@@ -53,7 +53,7 @@ def start_mixture(
     evidence: Sequence[TubeEvidence], pool: Pool, resting: NDArray[np.bool_]
 ) -> tuple[Mixture, Floats]:
     """Return the mixture and memberships by the tubes' own labels, where these are clear."""
-    k = len(evidence[0].cells)
+    first = evidence[0]  # all have the same kinds and dimensions
     sure = np.concatenate(
         [np.append(tube.confidence, 0)[tube.labels] >= _CONFIDENT for tube in evidence]
     )
@@ -61,39 +61,49 @@ def start_mixture(
     means: list[Doubles] = []
     spreads: list[Doubles] = []
     kept: list[int] = []
-    members = np.zeros((len(pool.labels), k), dtype=np.float32)
-    for kind, moves in enumerate(evidence[0].moves):
+    members = np.zeros((len(pool.labels), len(first.cells)), dtype=np.float32)
+    for kind, moves in enumerate(first.moves):
         labelled = pool.labels == kind
         clear = labelled & sure
         chosen = _first_enough([clear & at_rest if moves else clear, clear, labelled])
         if np.count_nonzero(chosen) < FEWEST_EVENTS:
             continue
-        centre = np.median(pool.values[chosen], axis=0).astype(np.float64)
-        away = np.abs(pool.values[chosen] - centre)
-        spread = np.clip(1.4826 * np.median(away, axis=0), *_SPREADS)
-        if evidence[0].likes[kind] in kept:
-            model = kept.index(evidence[0].likes[kind])
-            own = evidence[0].differs[kind]
+        centre, spread = _shape(pool.values[chosen])
+        if first.likes[kind] in kept:
+            model = kept.index(first.likes[kind])
+            own = first.differs[kind]
             centre = np.where(own, centre, means[model])
             # Seeds are cut off at the boundary that parts the two, and look too narrow there.
             spread = np.where(own, np.maximum(spread, spreads[model]), spreads[model])
-        away = np.abs(pool.values - centre)
-        steady = [name not in moves for name in evidence[0].dimensions]
-        near = np.square(away / spread)[:, steady].mean(axis=1) < _FAR_SPREADS**2
+        steady = [name not in moves for name in first.dimensions]
+        near = _near(pool.values[:, steady], centre[steady], spread[steady])
         chosen = near & (labelled if moves else chosen)
         members[chosen, kind] = pool.weights[chosen]
         means.append(centre)
         spreads.append(spread)
         kept.append(kind)
     mixture = Mixture(
-        names=tuple(evidence[0].cells[kind] for kind in kept),
-        dimensions=evidence[0].dimensions,
+        names=tuple(first.cells[kind] for kind in kept),
+        dimensions=first.dimensions,
         means=np.array(means, dtype=np.float64).reshape(len(kept), pool.values.shape[1]),
         covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
         freedom=np.full(len(kept), _FREEDOM),
         everything=np.array([pool.values.mean(axis=0), _BROADER * pool.values.std(axis=0)]),
     )
     return mixture, members[:, kept]
+
+
+def _shape(values: Floats) -> tuple[Doubles, Doubles]:
+    """Return the median and the robust standard deviation of each dimension."""
+    centre = np.median(values, axis=0).astype(np.float64)
+    spread = 1.4826 * np.median(np.abs(values - centre), axis=0)
+    return centre, np.clip(spread, *_SPREADS)
+
+
+def _near(values: Floats, centre: Doubles, spread: Doubles) -> NDArray[np.bool_]:
+    """Return which events lie near enough to a centre for a label to be believed."""
+    squares = np.square((values - centre) / spread)
+    return np.asarray(squares.mean(axis=1) < _FAR_SPREADS**2)
 
 
 def tails_of(evidence: TubeEvidence, names: Sequence[str]) -> list[int]:
