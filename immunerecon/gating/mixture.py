@@ -11,6 +11,7 @@ Doubles = NDArray[np.float64]
 
 _FARTHEST = 1e3  # squared deviate; farther is as far, and a product of nine stays in float32
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
+_SETTLED, _NOTHING = 1e-4, 1e-8  # relative change of a share, and a share of no event
 _BLOCK = 4_096  # events judged at once, so that intermediate arrays stay in the processor's cache
 
 
@@ -147,7 +148,7 @@ def mixing_shares(
     weights : ndarray, shape (n,)
         How many events each stands for; one when left out.
     rounds
-        Of expectation and maximisation; only the shares are free.
+        Of expectation and maximisation at the most; only the shares are free.
 
     Returns
     -------
@@ -170,7 +171,10 @@ def mixing_shares(
     number = np.ones(n) if weights is None else weights.astype(np.float64)
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True)).astype(np.float64)
     for _ in range(rounds):
-        shares *= density.T @ (number / (density @ shares + 1e-300)) / number.sum()
+        before = shares
+        shares = before * (density.T @ (number / (density @ before + 1e-300)) / number.sum())
+        if np.all(np.abs(shares - before) <= _SETTLED * before + _NOTHING):
+            break
     joint = density * shares
     return shares, joint / joint.sum(axis=1, keepdims=True)
 

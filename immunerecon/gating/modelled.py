@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from immunerecon.gating.placement import Placement
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
+
+_SURE = 0.9999  # probability beyond which an event's kind is not in doubt
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,17 @@ class ModelledEvents:
 
     def expected(self, population: str) -> float:
         """Return the expected number of events of a population."""
-        return float(self.memberships[:, self.kinds_in(population)].sum())
+        return float(self._totals[self.kinds_in(population)].sum())
+
+    @cached_property
+    def _totals(self) -> Doubles:
+        """Expected number of events of each kind."""
+        return np.asarray(self.memberships.sum(axis=0))
+
+    @cached_property
+    def _doubtful(self) -> Doubles:
+        """Memberships of the events that may be of more than one kind."""
+        return np.asarray(self.memberships[self.memberships.max(axis=1, initial=0) < _SURE])
 
     def clarity(self, population: str, parent: str) -> float:
         """Return how much of the information of a count is left where populations overlap.
@@ -77,13 +90,13 @@ class ModelledEvents:
         1982;44:226-233).
         """
         inside = self.kinds_in(parent) if parent else np.ones(len(self.shares), dtype=np.bool_)
-        within = self.memberships[:, inside].sum(axis=1)
-        own = self.memberships[:, self.kinds_in(population)].sum(axis=1)
-        total = within.sum()
-        share = own.sum() / total if total > 0 else 0.0
+        own = self.kinds_in(population)
+        total = float(self._totals[inside].sum())
+        share = float(self._totals[own].sum()) / total if total > 0 else 0.0
         if not 0 < share < 1:
             return 1.0
-        chance = own / np.maximum(within, 1e-12)
+        within = self._doubtful[:, inside].sum(axis=1)
+        chance = self._doubtful[:, own].sum(axis=1) / np.maximum(within, 1e-12)
         missing = float((within * chance * (1 - chance)).sum() / (total * share * (1 - share)))
         return float(np.clip(1 - missing, 0, 1))
 
