@@ -68,6 +68,9 @@ def draw_cumulative_incidence(
     'NK ≥ 100 per µL'
     """
     rows = incidence_rows(cohort_recovery, population, threshold, group)
+    end = float(rows["time"].max()) if last_day is None and len(rows) else last_day
+    set_day_axis(ax, 0.0, 7.0 if end is None else end)
+    rows = _carried_on(rows, ax.get_xlim()[1])
     colour = population_look(population).colour
     time = rows["time"].to_numpy(dtype=float)
     percent = {name: 100 * rows[name].to_numpy(dtype=float) for name in _curves(rows)}
@@ -83,12 +86,22 @@ def draw_cumulative_incidence(
     ax.set_ylim(0, 105)
     ax.set_yticks([0, 25, 50, 75, 100])
     ax.set_ylabel("Recovered (%)")
-    set_day_axis(ax, 0.0, float(time.max(initial=7.0)) if last_day is None else last_day)
     title = f"{population.replace('_', ' ')} ≥ {threshold:g} per µL"
     ax.set_title(title, loc="left", pad=1.9 * _label_size(ax))
     _small_print(ax, _counts(rows), (0, 1), xytext=(0, 4), color=MUTED)
     _write_at_risk(ax, time, rows["at_risk"].to_numpy(dtype=float))
     return ax
+
+
+def _carried_on(rows: pd.DataFrame, until_day: float) -> pd.DataFrame:
+    """Return the rows with a last one at the edge, where the curve can move no more."""
+    if rows.empty or not {"recovered", "competing"} <= set(rows):
+        return rows
+    last = rows.iloc[-1]
+    if last["recovered"] + last["competing"] < last["at_risk"]:
+        return rows  # somebody was still waiting: the curve ends with the last draw
+    edge = rows.tail(1).assign(time=until_day, at_risk=0, recovered=0, competing=0)
+    return pd.concat([rows, edge], ignore_index=True)
 
 
 def _curves(rows: pd.DataFrame) -> list[str]:
