@@ -8,11 +8,20 @@ from immunerecon.study.antibodies import hla_marker
 # Canonical names; a label matches whatever its case, spaces, hyphens and points.
 _NAMES = (
     "CCR2 CCR4 CCR5 CCR6 CCR7 CCR9 CXCR3 CXCR5 CTLA4 DNAM1 Eomes FoxP3 GranzymeB GZMB HLA-ABC "
-    "HLA-DP HLA-DQ HLA-DR HLA-E HLA-G ICOS IFNg IgD IgG IgM IL-2 KIR2DL1 KIR2DL2 KIR2DL3 KIR3DL1 "
-    "KIR3DL2 Ki67 KLRG1 LAG3 Lineage NKG2A NKG2C NKG2D NKp30 NKp44 NKp46 OX40 PD1 PDL1 Perforin "
-    "Tbet TCRab TCRgd TCRVa7.2 TCRVd1 TCRVd2 TIGIT TIM3 TNFa"
+    "HLA-DP HLA-DQ HLA-DR HLA-E HLA-G ICOS IFNg IgD IgG IgM IL-2 KIR KIR2DL1 KIR2DL2 KIR2DL3 "
+    "KIR2DL2/3 KIR3DL1 KIR3DL2 Ki67 KLRG1 LAG3 Lineage NKG2A NKG2C NKG2D NKp30 NKp44 NKp46 OX40 "
+    "PD1 PDL1 Perforin Tbet TCRab TCRgd TCRVa7.2 TCRVd1 TCRVd2 TIGIT TIM3 TNFa"
 )
 _ALIASES = {
+    "CD158": "KIR",
+    "CD158a": "KIR2DL1",
+    "CD158b": "KIR2DL2/3",
+    "CD158b1": "KIR2DL2/3",
+    "CD158b2": "KIR2DL2/3",
+    "CD158e": "KIR3DL1",
+    "CD158e1": "KIR3DL1",
+    "CD159a": "NKG2A",
+    "CD159c": "NKG2C",
     "CD183": "CXCR3",
     "CD185": "CXCR5",
     "CD194": "CCR4",
@@ -20,6 +29,9 @@ _ALIASES = {
     "CD196": "CCR6",
     "CD197": "CCR7",
     "CD279": "PD1",
+    "pan KIR": "KIR",
+    "KIR mix": "KIR",
+    "KIR2DL2/L3": "KIR2DL2/3",
     "gdTCR": "TCRgd",
     "TCRyd": "TCRgd",
     "TCR gamma delta": "TCRgd",
@@ -187,9 +199,10 @@ def _cd_markers(text: str) -> list[str]:
         return ["CD8b"]
     found: list[str] = []
     for match in _CD.finditer(text):
-        found.append(_cd_name(match["number"], match["suffix"] or ""))
-        found += [f"CD{int(number)}" for number in re.findall(r"\d+", match["more"])]
-    found = [name for name in found if int(re.findall(r"\d+", name)[0]) <= _HIGHEST_CD]
+        if int(match["number"]) <= _HIGHEST_CD:
+            found.append(_cd_name(match["number"], match["suffix"] or ""))
+        more = map(int, re.findall(r"\d+", match["more"]))
+        found += [f"CD{number}" for number in more if number <= _HIGHEST_CD]
     if set(found) == {"CD16", "CD56"}:
         return ["CD16+CD56", "CD56"]
     return found
