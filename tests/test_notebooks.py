@@ -24,4 +24,6 @@ def test_notebook_runs_and_is_kept_without_outputs(path: Path, tmp_path: Path) -
     )
     client.execute()
     assert all(cell.execution_count for cell in code)
-    assert any(cell.outputs for cell in code)
+    shown = [out.get("data", {}) for cell in code for out in cell.outputs]
+    assert sum("image/png" in data for data in shown) >= 3
+    assert sum("text/html" in data for data in shown) >= 5
