@@ -172,12 +172,13 @@ def _spans() -> Mapping[str, Mapping[str, Any]]:
 def _marks(population: str) -> Mapping[str, Mapping[str, Any]]:
     """How each mark is drawn."""
     look = population_look(population)
-    back = {"marker": look.marker, "color": look.colour}
-    return {
+    back: dict[str, Any] = {"marker": look.marker, "color": look.colour}
+    marks: dict[str, Mapping[str, Any]] = {
         STILL: {"marker": ">", "color": population_look("NK").colour, "markersize": 7},
         RECOVERY: back,
         NEVER_BELOW: back | {"markerfacecolor": "white"},
-    } | dict(_EVENTS)
+    }
+    return marks | dict(_EVENTS)
 
 
 def _draw_donor_words(ax: Axes, rows: pd.DataFrame) -> None:
