@@ -73,3 +73,15 @@ def test_the_analysers_count_serves_only_what_it_counts(
     found = blood_count_platform(lineage, alc=alc, wbc=wbc, lymphocytes=600, leukocytes=3_000)
     got = None if found is None else (found.reference_cells_per_ul, found.reference_events)
     assert got == expected
+
+
+def test_overlap_widens_the_interval_and_leaves_the_estimate() -> None:
+    for platform in (
+        BeadPlatform(50_000, 50, beads=5_000),
+        VolumePlatform(30.0),
+        BloodCountPlatform(1_200.0, reference_events=6_000),
+    ):
+        clear, overlapping = platform.concentration(400), platform.concentration(400, 0.5)
+        assert overlapping.cells_per_ul == clear.cells_per_ul
+        assert overlapping.low < clear.low
+        assert overlapping.high > clear.high

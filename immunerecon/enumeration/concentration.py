@@ -40,8 +40,8 @@ class BeadPlatform:
     blood_volume_ul: float
     beads: int
 
-    def concentration(self, count: int) -> Concentration:
-        """Return cells per µL for a number of events.
+    def concentration(self, count: int, clarity: float = 1.0) -> Concentration:
+        """Return cells per µL for a number of events, `clarity` (0-1) of which are evidence.
 
         Examples
         --------
@@ -51,7 +51,7 @@ class BeadPlatform:
         if self.beads == 0:
             return Concentration()
         scale = self.beads_added / self.blood_volume_ul
-        low, high = count_ratio(count, self.beads)
+        low, high = (bound / clarity for bound in count_ratio(count * clarity, self.beads))
         value = scale * count / self.beads
         return Concentration(value, scale * float(low), scale * float(high), "single-platform")
 
@@ -71,8 +71,8 @@ class VolumePlatform:
     acquired_volume_ul: float
     dilution: float = 1.0
 
-    def concentration(self, count: int) -> Concentration:
-        """Return cells per µL for a number of events.
+    def concentration(self, count: int, clarity: float = 1.0) -> Concentration:
+        """Return cells per µL for a number of events, `clarity` (0-1) of which are evidence.
 
         Examples
         --------
@@ -80,7 +80,7 @@ class VolumePlatform:
         160.0
         """
         scale = self.dilution / self.acquired_volume_ul
-        low, high = garwood(count)
+        low, high = (bound / clarity for bound in garwood(count * clarity))
         return Concentration(scale * count, scale * float(low), scale * float(high), "volumetric")
 
 
@@ -101,8 +101,8 @@ class BloodCountPlatform:
     reference_cells_per_ul: float
     reference_events: int
 
-    def concentration(self, count: int) -> Concentration:
-        """Return cells per µL for a number of events among the reference events.
+    def concentration(self, count: int, clarity: float = 1.0) -> Concentration:
+        """Return cells per µL for events (`clarity` of them evidence) among the reference events.
 
         Examples
         --------
@@ -112,7 +112,7 @@ class BloodCountPlatform:
         if self.reference_events == 0:
             return Concentration()
         total = self.reference_cells_per_ul
-        low, high = wilson(count, self.reference_events)
+        low, high = wilson(count * clarity, self.reference_events * clarity)
         value = total * count / self.reference_events
         return Concentration(value, total * float(low), total * float(high), "dual-platform")
 

@@ -57,16 +57,18 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
     -------
     DataFrame
         Columns population, parent, count, parent_count, percent_of_parent (0-100) with its Wilson
-        interval, cells_per_ul with its 95 % interval, count_method, flags. Populations that could
+        interval, expected_count (by the model, where one counts), cells_per_ul with its 95 % interval, count_method, flags. Populations that could
         not be gated have no numbers and say why.
     """
     ancestors = _ancestors(gated)
     rows = []
     for gate in gated.gates:
         count, total = gated.count(gate.population), gated.count(gate.parent)
-        low, high = wilson(count, total)
+        # Where kinds of cells overlap, fewer events than were counted are evidence.
+        clarity = gated.clarity.get(gate.population, 1.0)
+        low, high = wilson(count * clarity, total * clarity)
         platform = _platform(ancestors[gate.population], gated, volume)
-        cells = platform.concentration(count) if platform else Concentration()
+        cells = platform.concentration(count, clarity) if platform else Concentration()
         rows.append(
             {
                 "population": gate.population,
@@ -76,6 +78,7 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
                 "percent_of_parent": 100 * count / total if total else math.nan,
                 "percent_low": 100 * float(low),
                 "percent_high": 100 * float(high),
+                "expected_count": gated.expected.get(gate.population, math.nan),
                 "cells_per_ul": cells.cells_per_ul,
                 "cells_per_ul_low": cells.low,
                 "cells_per_ul_high": cells.high,
