@@ -16,7 +16,7 @@ from immunerecon.trial.dose_levels import NOT_STATED, level_of_patients
 from immunerecon.trial.expansion import RULES
 
 EXPANSION = RULES[0]
-_FEWEST_PLACES = 8  # so that the bars of a few patients are not walls
+_FEWEST_FULL = 8  # fewer patients get narrower bars, or they would be walls
 _BELOW_ANY_AXIS = 1e-9
 
 
@@ -96,9 +96,10 @@ def draw_expansion_waterfall(
     [['P2', '2'], ['P1', '1']]
     """
     rows = waterfall_rows(expansion, rule, patients)
+    width = 0.66 * min(1.0, len(rows) / _FEWEST_FULL)
     for verdict, look in VERDICTS.items():
         judged = rows[(rows["verdict"] == verdict) & rows["shown_per_ul"].notna()]
-        _draw_bars(ax, judged, look, at_least)
+        _draw_bars(ax, judged, look, width=width, at_least=at_least)
     missing = rows[rows["shown_per_ul"].isna()]
     draw_missing(ax, missing.index.to_series().astype(float))
     if len(missing) == len(rows):
@@ -116,7 +117,9 @@ def draw_expansion_waterfall(
     return ax
 
 
-def _draw_bars(ax: Axes, rows: pd.DataFrame, look: VerdictLook, at_least: float) -> None:
+def _draw_bars(
+    ax: Axes, rows: pd.DataFrame, look: VerdictLook, *, width: float, at_least: float
+) -> None:
     """Draw the patients of one verdict; a limit gets a triangle instead of a bar."""
     none = rows[rows["cells_per_ul"] == 0]
     draw_triangles(ax, none.index.to_series(), none["shown_per_ul"], look.colour)
@@ -124,7 +127,7 @@ def _draw_bars(ax: Axes, rows: pd.DataFrame, look: VerdictLook, at_least: float)
     if found.empty:
         return
     rise = found["cells_per_ul"] - at_least
-    ax.bar(found.index, rise, bottom=at_least, width=0.66, color=look.colour, alpha=0.3, zorder=1)
+    ax.bar(found.index, rise, width, at_least, color=look.colour, alpha=0.3, zorder=1)
     low = found["low"].clip(lower=_BELOW_ANY_AXIS)
     ax.vlines(found.index, low, found["high"], color=look.colour, linewidth=0.9, zorder=2.5)
     ax.plot(found.index, found["cells_per_ul"], linestyle="none", zorder=3, **_face(look))
@@ -154,7 +157,7 @@ def _label_patients(ax: Axes, rows: pd.DataFrame) -> None:
         for patient, level in zip(rows["patient"], rows["dose_level"], strict=True)
     ]
     ax.set_xticks(range(len(rows)), labels, rotation=90 if upright else 0)
-    ax.set_xlim(-0.6, max(len(rows), _FEWEST_PLACES) - 0.4)
+    ax.set_xlim(-0.6, max(len(rows), 1) - 0.4)
     ax.tick_params(axis="x", length=0)
     ax.set_xlabel("Patient, and dose level" if stated else "Patient")
 
