@@ -57,7 +57,8 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
     -------
     DataFrame
         Columns population, parent, count, parent_count, percent_of_parent (0-100) with its Wilson
-        interval, expected_count (by the model, where one counts), cells_per_ul with its 95 % interval, count_method, flags. Populations that could
+        interval, expected_count (by the model, where one counts), cells_per_ul with its 95 %
+        interval, count_method, flags. Populations that could
         not be gated have no numbers and say why.
     """
     ancestors = _ancestors(gated)

@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.courses import Limits
 from immunerecon.gating.pictures import GatePicture
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, the name of its files, and the rows that it draws."""
+
+    name: str
+    figure: Figure
+    data: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,10 @@ class ReportData:
         Returns the display scale of each dimension of a file.
     limits
         Thresholds and reference ranges.
+    reference_ranges : DataFrame
+        `population, low, high` in cells per µL.
+    expansion : DataFrame
+        Published criteria of expansion by patient, as `immunerecon.trial.expansion` gives them.
     run
         Provenance: `versions`, `strategies`, `parameters`, `inputs`, `started`, `ended` ..., as in
         run.json.
@@ -53,6 +67,8 @@ class ReportData:
     pictures: Callable[[str], tuple[GatePicture, ...]]
     scales: Callable[[str], Mapping[str, Scale]]
     limits: Limits = field(default_factory=Limits)
+    reference_ranges: pd.DataFrame = field(default_factory=pd.DataFrame)
+    expansion: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property

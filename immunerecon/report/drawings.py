@@ -1,27 +1,16 @@
 """Every figure of a study, with its name and its source data."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from immunerecon.figures.cohorts import cohort_incidence
 from immunerecon.figures.patients import course_data, patient_courses
 from immunerecon.figures.ridges import donor_ridges
 from immunerecon.figures.sheets import all_tubes, sheet_data
 from immunerecon.figures.trees import gating_tree, tree_data
-from immunerecon.report.contents import ReportData
+from immunerecon.report.cohort_drawings import draw_cohort
+from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.wording import tell_day
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure, the name of its files, and the rows that it draws."""
-
-    name: str
-    figure: Figure
-    data: pd.DataFrame
 
 
 def draw_study(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]:
@@ -37,17 +26,15 @@ def draw_study(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]:
     Yields
     ------
     Drawing
-        The courses and donor ridges of each patient, the cohort's recovery, and of each panel the
-        gating of a representative tube and the NK gate of all tubes.
+        The courses and donor ridges of each patient, the cohort, and of each panel the gating of a
+        representative tube and the NK gate of all tubes.
     """
     for patient in data.patient_ids:
         if (data.draws["patient"] == patient).any():
             yield draw_patient(data, patient, style=style)
         if (data.donor_distributions["patient"] == patient).any():
             yield draw_ridges(data, patient, style=style)
-    if len(data.cohort_recovery):
-        page = cohort_incidence(data.cohort_recovery, style=style)
-        yield Drawing("recovery", page, data.cohort_recovery)
+    yield from draw_cohort(data, style=style)
     for panel, draws in data.draws.groupby("panel", sort=False):
         yield from _draw_panel(data, str(panel), draws, style)
 

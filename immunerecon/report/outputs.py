@@ -9,8 +9,8 @@ from immunerecon.figures.courses import Limits
 from immunerecon.figures.saving import save_figure
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.results import Results
-from immunerecon.report.contents import ReportData
-from immunerecon.report.drawings import Drawing, draw_study
+from immunerecon.report.contents import Drawing, ReportData
+from immunerecon.report.drawings import draw_study
 from immunerecon.report.page import write_page
 
 
@@ -92,5 +92,7 @@ def report_data(results: Results) -> ReportData:
             thresholds=results.run["parameters"]["recovery_thresholds"],
             reference=dict(zip(ranges["population"], pairs, strict=True)),
         ),
+        reference_ranges=ranges,
+        expansion=results.trial("expansion"),
         run=results.run,
     )

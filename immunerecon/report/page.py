@@ -11,10 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from immunerecon.files import write_atomically
 from immunerecon.report.attention import find_attention
+from immunerecon.report.cohort_drawings import embed_cohort
 from immunerecon.report.cohort_tables import STATUSES, persistence_rows, recovery_rows
-from immunerecon.report.contents import ReportData
+from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.draw_tables import COUNTED, DONORS
-from immunerecon.report.drawings import Drawing, draw_study
+from immunerecon.report.drawings import draw_study
 from immunerecon.report.embedding import EmbeddedFigure, embed_figure
 from immunerecon.report.flow import patient_flow, tube_flow
 from immunerecon.report.methods import references, tell_methods
@@ -74,6 +75,7 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         statuses=tuple(STATUSES.values()),
         recovery=recovery_rows(data),
         recovery_figure=_recovery_figure(drawn.get("recovery")),
+        cohort_figures=embed_cohort(drawn),
         persistence=persistence_rows(data),
         counted=COUNTED,
         donors=DONORS,

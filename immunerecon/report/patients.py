@@ -5,9 +5,9 @@ from hashlib import sha256
 
 import pandas as pd
 
-from immunerecon.report.contents import ReportData
+from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.draw_tables import DrawRow, draw_rows
-from immunerecon.report.drawings import Drawing, draw_tree
+from immunerecon.report.drawings import draw_tree
 from immunerecon.report.embedding import EmbeddedFigure, embed_figure
 from immunerecon.report.thumbnails import Thumbnail, make_thumbnail
 from immunerecon.report.wording import tell_count, tell_day, tell_power
