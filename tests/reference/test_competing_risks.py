@@ -203,7 +203,9 @@ def test_medians_and_logrank_aml(aml: pd.DataFrame) -> None:
     assert test.p_value == pytest.approx(0.065, abs=5e-4)
 
 
-def check(fit: pd.DataFrame, coefficients: list[float], errors: list[float], digits: int) -> None:
+def check_fit(
+    fit: pd.DataFrame, coefficients: list[float], errors: list[float], digits: int
+) -> None:
     assert fit.coefficient.tolist() == pytest.approx(coefficients, abs=0.5 * 10**-digits)
     assert fit.standard_error.tolist() == pytest.approx(errors, abs=0.5 * 10**-digits)
 
@@ -221,7 +223,7 @@ def test_fine_gray_bmtcrr() -> None:
             "PB": table.Source == "PB",
         }
     )
-    check(
+    check_fit(
         fine_gray(table.ftime.to_numpy(), table.Status.to_numpy(), covariates),
         [-0.01847, 0.03525, -0.47233, 0.08180, 0.37035, 1.10176, 0.92115],
         [0.01188, 0.28998, 0.30538, 0.45526, 0.64050, 0.37641, 0.55302],
@@ -232,7 +234,7 @@ def test_fine_gray_bmtcrr() -> None:
 def test_fine_gray_bmt(bmt: pd.DataFrame) -> None:
     groups = pd.DataFrame({"g2": bmt.group == 2, "g3": bmt.group == 3})
     fit = fine_gray(bmt.time.to_numpy(), bmt.cause.to_numpy(), groups)
-    check(fit, [-0.8034, 0.5085], [0.4285, 0.3662], digits=4)
+    check_fit(fit, [-0.8034, 0.5085], [0.4285, 0.3662], digits=4)
 
 
 def test_fine_gray_mgus2(mgus2: pd.DataFrame) -> None:
@@ -241,7 +243,7 @@ def test_fine_gray_mgus2(mgus2: pd.DataFrame) -> None:
     covariates = pd.DataFrame({"age": table.age, "male": table.sex == "M", "mspike": table.mspike})[
         known
     ]
-    check(
+    check_fit(
         fine_gray(mgus2.time[known].to_numpy(), mgus2.cause[known].to_numpy(), covariates),
         [-0.016942528, -0.213616037, 0.888464126],
         [0.00582979, 0.18520147, 0.15523130],
