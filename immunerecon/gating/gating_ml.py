@@ -15,6 +15,10 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 
+_OUTLINE = (
+    "Outline of a kind of cells that a model placed; the counts of record are the model's and "
+    "stand in populations.csv. Events near the outline may be counted differently."
+)
 _BASE = "http://www.isac-net.org/std/Gating-ML/v2.0"
 # Element and parameters (A of a linear or arcsinh scale is 0).
 _SCALES = {"Linear": ("flin", "ta"), "Logicle": ("logicle", "twma"), "Arcsinh": ("fasinh", "tma")}
@@ -103,25 +107,33 @@ def _add_scale(root: Element, name: str, scale: Scale) -> None:
 def _add_gate(
     root: Element, placed: PlacedGate, markers: Mapping[str, str], compensated: set[str]
 ) -> None:
-    identity = {"gating:id": placed.population}
+    kind = {None: "Boolean", "polygon": "Polygon", "rectangle": "Rectangle"}[
+        placed.gate.kind if placed.gate else None
+    ]
+    element = SubElement(root, f"gating:{kind}Gate", {"gating:id": placed.population})
     if placed.parent:
-        identity["gating:parent_id"] = placed.parent
+        element.set("gating:parent_id", placed.parent)
+    if placed.source == "model":
+        SubElement(element, "data-type:custom_info").text = _OUTLINE
     if placed.gate is None:
-        complement = SubElement(SubElement(root, "gating:BooleanGate", identity), "gating:not")
+        complement = SubElement(element, "gating:not")
         SubElement(complement, "gating:gateReference", {"gating:ref": placed.without})
     elif isinstance(placed.gate, PolygonGate):
-        polygon = SubElement(root, "gating:PolygonGate", identity)
-        for name in placed.gate.dimensions:
-            _add_dimension(polygon, name, markers[name], compensated)
-        for point in placed.gate.vertices:
-            vertex = SubElement(polygon, "gating:vertex")
-            for value in point:
-                told = {"data-type:value": repr(float(value))}
-                SubElement(vertex, "gating:coordinate", told)
+        _add_polygon(element, placed.gate, markers, compensated)
     else:
-        _add_rectangle(
-            SubElement(root, "gating:RectangleGate", identity), placed.gate, markers, compensated
-        )
+        _add_rectangle(element, placed.gate, markers, compensated)
+
+
+def _add_polygon(
+    element: Element, gate: PolygonGate, markers: Mapping[str, str], compensated: set[str]
+) -> None:
+    for name in gate.dimensions:
+        _add_dimension(element, name, markers[name], compensated)
+    for point in gate.vertices:
+        vertex = SubElement(element, "gating:vertex")
+        for value in point:
+            told = {"data-type:value": repr(float(value))}
+            SubElement(vertex, "gating:coordinate", told)
 
 
 def _add_rectangle(
