@@ -206,7 +206,8 @@ def show(rows):
     strata = summarise(rows)
     refused = rows[rows.call == "not_evaluable"].groupby("stain_index").size().to_dict()
     print(
-        f"{len(rows)} tubes, {rows.seconds.mean():.3f} s of processor each; not evaluable: {refused}\n"
+        f"{len(rows)} tubes, {rows.seconds.mean():.3f} s of processor each; "
+        f"not evaluable: {refused}\n"
     )
     for what, value, bar, holds in judge(strata):
         print(f"{'holds' if holds else 'FAILS'}  {what:<46}{value:8.4f}   {bar}")
