@@ -491,9 +491,11 @@ def test_study_is_drawn_with_its_source_data():
         "ridges_P1",
         "courses_P2",
         "recovery",
+        "swimmer",
         "gating_lineage",
         "tubes_lineage",
     ]
+    assert set(drawings["swimmer"].data["patient"]) == {"P1", "P2"}
     assert set(drawings["courses_P1"].data["patient"]) == {"P1"}
     assert drawings["gating_lineage"].data["file"].tolist() == ["P1/day-7.fcs"]
     assert len(drawings["tubes_lineage"].data) == 5

@@ -74,7 +74,8 @@ def _donor_rows(persistence: pd.DataFrame) -> pd.DataFrame:
     shown = (persistence["population"] == "NK") & (persistence["measure"] == "fraction")
     told = []
     for _, course in persistence[shown].iterrows():
-        start, patient = float(course["infusion_day"]), course["patient"]
+        # The contract's own columns speak of one course, which begins with the first infusion.
+        start, patient = float(course.get("infusion_day", 0.0)), course["patient"]
         last, gone = start + course["t_last_detected"], start + course["t_first_undetected"]
         status = course["persistence_status"]
         if status == "lost":

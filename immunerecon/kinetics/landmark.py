@@ -224,7 +224,7 @@ def _response(cohort: pd.DataFrame) -> dict[str, Any]:
     """Response by persistence of the patients included."""
     from scipy.stats import barnard_exact, fisher_exact
 
-    included = cohort[cohort["included"]]
+    included = cohort[cohort["included"].astype(bool)]
     persistent = included["persistent"].astype(bool)
     responded = included["responded"].astype(bool)
     counts = [
@@ -236,7 +236,7 @@ def _response(cohort: pd.DataFrame) -> dict[str, Any]:
         "responders_persistent": yes,
         "n_lost": n_no,
         "responders_lost": no,
-        "n_left_out": int((~cohort["included"]).sum()),
+        "n_left_out": int((~cohort["included"].astype(bool)).sum()),
         "reason": "",
     }
     if not n_yes or not n_no:

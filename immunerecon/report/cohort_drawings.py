@@ -57,7 +57,8 @@ def draw_cohort(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]
         page = cohort_incidence(data.cohort_recovery, style=style)
         yield Drawing("recovery", page, data.cohort_recovery)
     if len(patients) and len(events):
-        told = (patients, events, data.persistence, data.recovery)
+        of_patients = events[events["patient"].isin(patients["patient"])]
+        told = (patients, of_patients, data.persistence, data.recovery)
         yield Drawing("swimmer", swimmer_page(*told, style=style), swimmer_rows(*told))
     draws = populations[populations["role"] == "draw"]
     if draws["cells_per_ul"].notna().any() and len(data.reference_ranges):
