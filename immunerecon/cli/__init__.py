@@ -1,0 +1,16 @@
+"""The command line: parse, one call, print.
+
+Commands stand by what they work on: a study folder (`studies`), a results folder (`results`), or
+neither (`planning`). Importing a module registers its commands, so `--help` stays quick: each
+command imports what it needs when it runs.
+"""
+
+from immunerecon.cli import planning, results, studies
+from immunerecon.cli.application import app
+
+__all__ = ["app", "main", "planning", "results", "studies"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="immunerecon")

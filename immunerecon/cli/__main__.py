@@ -1,0 +1,5 @@
+"""``python -m immunerecon.cli``."""
+
+from immunerecon.cli import main
+
+main()

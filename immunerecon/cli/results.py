@@ -1,0 +1,54 @@
+"""Commands on a results folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from immunerecon.cli.application import ResultsFolder, app, errors_told
+
+
+@app.command()
+def figures(
+    results: ResultsFolder,
+    style: Annotated[str, typer.Option(help="nature, blood or poster.")] = "nature",
+) -> None:
+    """Draw the figures of a run again, as PDF, SVG and PNG with their source data.
+
+    Example: immunerecon figures my_results --style blood
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.report.outputs import write_figures
+
+    with errors_told():
+        typer.echo(write_figures(load_results(results), style=style))
+
+
+@app.command()
+def report(results: ResultsFolder) -> None:
+    """Write the report of a run again.
+
+    Example: immunerecon report my_results
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.report.outputs import write_report
+
+    with errors_told():
+        typer.echo(write_report(load_results(results)))
+
+
+@app.command()
+def export(
+    results: ResultsFolder,
+    xlsx: Annotated[Path, typer.Option("--xlsx", help="Excel workbook to write.")],
+) -> None:
+    """Write all tables of a run into one Excel workbook.
+
+    Example: immunerecon export my_results --xlsx my_tables.xlsx
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.pipeline.tables import COLUMNS, write_workbook
+
+    with errors_told():
+        found = load_results(results)
+        typer.echo(write_workbook(xlsx, {name: getattr(found, name) for name in COLUMNS}))

@@ -1,0 +1,85 @@
+"""Commands on a study folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from immunerecon.cli.application import SOME_FAILED, Out, StudyFolder, app, errors_told
+
+
+@app.command()
+def run(
+    study: StudyFolder,
+    out: Out,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that gate tubes.")] = 1,
+) -> None:
+    """Gate every tube of a study and write tables, figures and report.
+
+    A second run does only what is missing or has changed. Exit code 0: all done; 2: the study is
+    wrong and nothing was done; 3: all done but for files that could not be used (samples.csv says
+    why).
+
+    Example: immunerecon run my_study --out my_results --workers 4
+    """
+    from immunerecon.pipeline.run import run_study
+    from immunerecon.report.outputs import write_outputs
+    from immunerecon.study.folder import read_study
+
+    with errors_told():
+        content = read_study(study)
+        for warning in content.warnings:
+            typer.echo(f"Warning: {warning}", err=True)
+        results = run_study(content, out, workers=workers)
+        if results.resumed and (out / "report.html").exists():
+            typer.echo(f"Nothing to do: {out} is up to date.")
+        else:
+            write_outputs(results)
+    failed = results.samples[results.samples["status"] == "failed"]
+    for file, reason in zip(failed["file"], failed["reason"], strict=True):
+        typer.echo(f"Failed: {file}: {reason}", err=True)
+    typer.echo(f"Report:  {out / 'report.html'}")
+    typer.echo(f"Figures: {out / 'figures'}")
+    typer.echo(f"Tables:  {out}")
+    if len(failed):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder with FCS files, in subfolders or not.")],
+) -> None:
+    """Draft study.yaml and samples.csv for a folder of FCS files, to be corrected by you.
+
+    Patient, day and role are guessed from the files' names, panels from their labels; the column
+    `guess` says what each guess stands on.
+
+    Example: immunerecon init my_fcs_files
+    """
+    from immunerecon.pipeline.draft import draft_study
+
+    with errors_told():
+        for path in draft_study(folder):
+            typer.echo(f"Written: {path}")
+    typer.echo(
+        "Next: correct samples.csv and patients.csv, then: immunerecon validate " + str(folder)
+    )
+
+
+@app.command()
+def validate(study: StudyFolder) -> None:
+    """Check a study folder and name every problem at once.
+
+    Example: immunerecon validate my_study
+    """
+    from immunerecon.gating.strategy_file import load_strategy
+    from immunerecon.study.folder import read_study
+
+    with errors_told():
+        content = read_study(study)
+        for panel in content.settings.panels.values():
+            load_strategy(panel.strategy, folder=content.folder)
+    for warning in content.warnings:
+        typer.echo(f"Warning: {warning}", err=True)
+    patients = {sample.patient for sample in content.samples if sample.patient}
+    typer.echo(f"{content.settings.name}: {len(content.samples)} files of {len(patients)} patients")
