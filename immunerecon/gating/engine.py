@@ -1,17 +1,32 @@
-"""Run a strategy on one tube: place each boundary, gate each population on its parent."""
+"""Run a strategy on one tube in three steps: place its gates, let a person move them, apply them.
+
+Placing looks at data and knows nothing of overrides, so what a person moves moves no other gate.
+"""
 
 from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import MarkerError
 from immunerecon.gating.evidence import TubeEvidence, collect_evidence
-from immunerecon.gating.gated_tube import GatedTube, PlacedGate
+from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.placed_gates import LOW_CONFIDENCE, PlacedGates, apply_gates
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.scale import Scale
 from immunerecon.gating.strategy import Strategy
-from immunerecon.gating.tree import Tree
+from immunerecon.gating.tree import Tree, grow_tree
 
-LOW_CONFIDENCE = 0.5
+__all__ = [
+    "LOW_CONFIDENCE",
+    "apply_gates",
+    "display_columns",
+    "evidence_of",
+    "gate_tube",
+    "place_gates",
+]
+
 MANY_STRANGERS = 0.05  # of the modelled events
 
 
@@ -48,16 +63,72 @@ def gate_tube(
     MarkerError
         When a marker that the strategy requires is not in the tube.
     """
-    tree = _grow(tube, strategy, markers, scales, placement)
-    return GatedTube(
-        n_events=tube.n_events,
-        columns=tree.columns,
-        members=tree.members,
+    columns = display_columns(tube, strategy, markers=markers, scales=scales)
+    placed = place_gates(columns, strategy, scales=scales, placement=placement)
+    return apply_gates(placed, columns)
+
+
+def display_columns(
+    tube: Tube, strategy: Strategy, *, markers: Mapping[str, str], scales: Mapping[str, Scale]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the display values of each dimension that the strategy may look at.
+
+    Parameters
+    ----------
+    tube, strategy, markers, scales
+        As for `gate_tube`.
+
+    Returns
+    -------
+    dict of ndarray of float32, shape (n_events,)
+
+    Raises
+    ------
+    MarkerError
+        When a marker that the strategy requires is not in the tube, or none that it knows is.
+    """
+    missing = [marker for marker in strategy.required if marker not in markers]
+    known = [marker for marker in strategy.markers() if marker in markers]
+    if missing or not known:
+        wanted = missing or strategy.markers()
+        raise MarkerError(
+            f"strategy {strategy.name!r} needs {', '.join(wanted)}, which the tube does not have",
+            remedy=f"It has {', '.join(markers) or 'no known marker'}; name the channel under "
+            "panels: markers in study.yaml if its label is wrong",
+        )
+    return {marker: scales[marker].apply(tube.values(markers[marker])) for marker in known}
+
+
+def place_gates(
+    columns: Mapping[str, NDArray[np.float32]],
+    strategy: Strategy,
+    *,
+    scales: Mapping[str, Scale],
+    placement: Placement = ALONE,
+) -> PlacedGates:
+    """Place every gate of a strategy by a tube's data.
+
+    Parameters
+    ----------
+    columns
+        As `display_columns` returns them.
+    strategy, scales, placement
+        As for `gate_tube`.
+
+    Returns
+    -------
+    PlacedGates
+        For `apply_gates`, or to be moved by hand before.
+    """
+    tree = grow_tree(columns, strategy, scales=scales, placement=placement)
+    return PlacedGates(
         gates=tuple(tree.gates.values()),
-        dropped=tree.dropped,
-        flags=(*_low_confidence(tree.gates), *_strangers(tree)),
+        boundaries={name: found for name, found in tree.boundaries.items() if found is not None},
+        counted=tree.counted(),
         expected=tree.expected(),
         clarity=tree.clarity(),
+        dropped=tree.dropped,
+        flags=_strangers(tree),
     )
 
 
@@ -81,34 +152,9 @@ def evidence_of(
     MarkerError
         When a marker that the strategy requires is not in the tube.
     """
-    tree = _grow(tube, strategy, markers, scales, ALONE)
+    columns = display_columns(tube, strategy, markers=markers, scales=scales)
+    tree = grow_tree(columns, strategy, scales=scales)
     return collect_evidence(tree, strategy.model, scales)
-
-
-def _grow(
-    tube: Tube,
-    strategy: Strategy,
-    markers: Mapping[str, str],
-    scales: Mapping[str, Scale],
-    placement: Placement,
-) -> Tree:
-    """Gate every population of a strategy on a tube."""
-    missing = [marker for marker in strategy.required if marker not in markers]
-    if missing:
-        raise MarkerError(
-            f"strategy {strategy.name!r} needs {', '.join(missing)}, which the tube does not have",
-            remedy=f"It has {', '.join(markers) or 'no known marker'}; name the channel under "
-            "panels: markers in study.yaml if its label is wrong",
-        )
-    columns = {
-        marker: scales[marker].apply(tube.values(markers[marker]))
-        for marker in strategy.markers()
-        if marker in markers
-    }
-    tree = Tree(strategy, columns, scales, tube.n_events, placement=placement)
-    for name, rule in strategy.populations.items():
-        tree.add(name, rule)
-    return tree
 
 
 def _strangers(tree: Tree) -> tuple[str, ...]:
@@ -117,8 +163,3 @@ def _strangers(tree: Tree) -> tuple[str, ...]:
     if share <= MANY_STRANGERS:
         return ()
     return (f"{100 * share:.0f} % of the events are like no kind of cell of the strategy",)
-
-
-def _low_confidence(gates: Mapping[str, PlacedGate]) -> tuple[str, ...]:
-    doubtful = [name for name, gate in gates.items() if gate.confidence < LOW_CONFIDENCE]
-    return (f"low confidence in the gates of {', '.join(doubtful)}",) if doubtful else ()

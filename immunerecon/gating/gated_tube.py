@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gates import Gate
+from immunerecon.gating.strategy import Signed
 
 Indices = NDArray[np.intp]
 
@@ -30,6 +31,8 @@ class PlacedGate:
     confidence
         0-1, the lowest of the boundaries that the gate stands on, or how well the model's kinds
         of cells are placed.
+    sides
+        The sides of boundaries that the strategy gates it by, where it does.
     """
 
     population: str
@@ -38,6 +41,7 @@ class PlacedGate:
     without: str = ""
     source: str = "data"
     confidence: float = 1.0
+    sides: tuple[Signed, ...] = ()
 
 
 @dataclass(frozen=True)

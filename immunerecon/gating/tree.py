@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
 from immunerecon.gating.cell_types import cell_types
 from immunerecon.gating.gated_tube import Indices, PlacedGate
-from immunerecon.gating.gates import Gate, Range, RectangleGate
+from immunerecon.gating.gates import Gate
 from immunerecon.gating.modelled import ModelledEvents, model_events
 from immunerecon.gating.outlines import drawn_in, outline
+from immunerecon.gating.placed_gates import between_boundaries, events_inside
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.scale import Scale
 from immunerecon.gating.shapes import bead_gate, singlet_gate
@@ -29,7 +30,7 @@ class Tree:
     columns: Mapping[str, Floats]
     scales: Mapping[str, Scale]
     n_events: int
-    members: dict[str, Indices] = field(default_factory=dict)
+    members: dict[str, Indices]
     gates: dict[str, PlacedGate] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     boundaries: dict[str, Boundary | None] = field(default_factory=dict)
@@ -48,18 +49,15 @@ class Tree:
             self.dropped[name] = placed
         else:
             self.gates[name] = placed
-            self.members[name] = self._inside(placed)
+            self.members[name] = events_inside(placed, self.columns, self.members)
         if self.strategy.model is not None and name == self.strategy.model.within:
             events = self.events(self.standing(name))
             kinds = cell_types(self.strategy, self.columns)
             self.model = model_events(self.columns, events, self.placement, kinds)
 
-    def _inside(self, placed: PlacedGate) -> Indices:
-        events = self.events(placed.parent)
-        if placed.gate is None:
-            return np.setdiff1d(events, self.members[placed.without], True)
-        columns = {key: self.columns[key][events] for key in placed.gate.dimensions}
-        return events[placed.gate.contains(columns)]
+    def counted(self) -> dict[str, Indices]:
+        """Return the events of each population that the model counts event by event."""
+        return {gate.population: self.members[gate.population] for gate in self._modelled()}
 
     def expected(self) -> dict[str, float]:
         """Return the expected number of events of each population that the model counts."""
@@ -89,7 +87,8 @@ class Tree:
             self.strategy.populations[name], self.strategy, model.mixture.dimensions
         )
         gate = outline(model, name, self._modelled_parent(parent), dimensions)
-        return PlacedGate(name, parent, gate, "", "model", model.certainty(name))
+        sides = next(iter(self.strategy.populations[name].gate), ())
+        return PlacedGate(name, parent, gate, "", "model", model.certainty(name), sides)
 
     def standing(self, population: str) -> str:
         """Return the population, or its nearest ancestor that was not dropped."""
@@ -99,7 +98,7 @@ class Tree:
 
     def events(self, population: str) -> Indices:
         """Return the row numbers of a population's events."""
-        return self.members[population] if population else np.arange(self.n_events)
+        return self.members[population]
 
     def _placed(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
         if rule.without:
@@ -131,25 +130,19 @@ class Tree:
 
     def _bounded(self, name: str, parent: str, sides: tuple[Signed, ...]) -> PlacedGate | str:
         """Place a gate between boundaries."""
-        ranges: dict[str, Range] = {}
-        used: list[Boundary] = []
+        used: dict[str, Boundary] = {}
         for side in sides:
             boundary = self.boundary(side.boundary)
             if boundary is None:
                 return f"no events to place the boundary {side.boundary} by"
-            used.append(boundary)
-            bounds = ranges.get(boundary.marker, Range())
-            ranges[boundary.marker] = (
-                Range(max(bounds.low, boundary.value), bounds.high)
-                if side.positive
-                else Range(bounds.low, min(bounds.high, boundary.value))
-            )
-        sources = {boundary.source for boundary in used}
+            used[side.boundary] = boundary
+        sources = {boundary.source for boundary in used.values()}
         source = (
             sources.pop() if len(sources) == 1 else "borrowed" if "borrowed" in sources else "data"
         )
-        confidence = min(boundary.confidence for boundary in used)
-        return PlacedGate(name, parent, RectangleGate(ranges), "", source, confidence)
+        confidence = min(boundary.confidence for boundary in used.values())
+        gate = between_boundaries(sides, used)
+        return PlacedGate(name, parent, gate, "", source, confidence, sides)
 
     def boundary(self, name: str) -> Boundary | None:
         """Return a boundary, placed when it is first asked for; None where nothing places it."""
@@ -194,6 +187,22 @@ class Tree:
                 above = self.columns[other][events] >= np.float32(boundary.value)
                 events = events[above == side.positive]
         return events
+
+
+def grow_tree(
+    columns: Mapping[str, Floats],
+    strategy: Strategy,
+    *,
+    scales: Mapping[str, Scale],
+    placement: Placement = ALONE,
+) -> Tree:
+    """Gate every population of a strategy on a tube's display values."""
+    n_events = len(next(iter(columns.values())))
+    everything = {"": np.arange(n_events)}
+    tree = Tree(strategy, columns, scales, n_events, everything, placement=placement)
+    for name, rule in strategy.populations.items():
+        tree.add(name, rule)
+    return tree
 
 
 def _window(
