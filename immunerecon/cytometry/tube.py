@@ -4,11 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import MarkerError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Events = NDArray[np.float32]
 
@@ -103,6 +107,24 @@ class Tube:
     def values(self, channel: str) -> Events:
         """Return one channel's values as a view of length ``n_events``."""
         return self.events[:, self.index(channel)]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the events as a table: a row an event, a column a channel.
+
+        Returns
+        -------
+        DataFrame, shape (n_events, n_channels)
+            float32 on the linear scale; the columns are named by ``$PnN``.
+
+        Examples
+        --------
+        >>> tube = Tube(np.array([[120, 7]], "f4"), (Channel("A", "CD3", 1e5), Channel("B", "", 1)))
+        >>> tube.to_frame().iloc[0].to_dict()
+        {'A': 120.0, 'B': 7.0}
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.events, columns=[channel.name for channel in self.channels])
 
     def select(self, kept: NDArray[np.bool_]) -> "Tube":
         """Return the tube with only the events where `kept` is true."""

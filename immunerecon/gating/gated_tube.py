@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gates import Gate
 from immunerecon.gating.strategy import Signed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Indices = NDArray[np.intp]
 
@@ -90,6 +94,24 @@ class GatedTube:
         """Return a population's display values on one dimension."""
         column = self.columns[dimension]
         return column if population == "" else column[self.members[population]]
+
+    def to_frame(self, population: str = "") -> "pd.DataFrame":
+        """Return a population's events as a table: a row an event, a column a dimension.
+
+        Parameters
+        ----------
+        population
+            Name; an empty one means all clean events.
+
+        Returns
+        -------
+        DataFrame, shape (count of the population, n_dimensions)
+            float32 on the display scale; the index numbers the clean events of the tube.
+        """
+        import pandas as pd
+
+        rows = self.members[population] if population else np.arange(self.n_events)
+        return pd.DataFrame({name: c[rows] for name, c in self.columns.items()}, index=rows)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -12,6 +12,7 @@ from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
+from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.locks import locked
 from immunerecon.pipeline.plan import code_version, plan_study
 from immunerecon.pipeline.provenance import append_audit, digest, now, read_run, write_run
@@ -135,10 +136,37 @@ def regate(study: Study, results: Results, file: str) -> GatedTube:
     ResultsError
         When the run has no gates for this file.
     """
+    return gate_file(gating_job(study, results, file)).tube
+
+
+def gating_jobs(study: Study, results: Results) -> dict[str, TubeJob]:
+    """Return all that was known of each gated file of a run before it was gated.
+
+    Parameters
+    ----------
+    study, results
+        The study and what `run_study` made of it.
+
+    Returns
+    -------
+    dict of TubeJob
+        By file, in the order of samples.csv; `gate_file` finds the same gates again.
+    """
     records = results.folder / RECORDS
     prepared = prepare_tubes(study, plan_study(study), records, workers=1)
-    for index, job in prepared.jobs.items():
-        if study.samples[index].file == file:
-            return gate_file(job).tube
-    gated = ", ".join(results.populations["file"].unique())
-    raise ResultsError(f"{file} was not gated in this run; gated were: {gated}")
+    return {study.samples[index].file: job for index, job in sorted(prepared.jobs.items())}
+
+
+def gating_job(study: Study, results: Results, file: str) -> TubeJob:
+    """Return one file's job of `gating_jobs`.
+
+    Raises
+    ------
+    ResultsError
+        When the run has no gates for this file.
+    """
+    jobs = gating_jobs(study, results)
+    if file not in jobs:
+        gated = ", ".join(results.populations["file"].unique())
+        raise ResultsError(f"{file} was not gated in this run; gated were: {gated}")
+    return jobs[file]
