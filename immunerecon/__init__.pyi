@@ -17,6 +17,7 @@ from .kinetics.persistence import persistence_table as persistence_table
 from .kinetics.recovery import recovery_table as recovery_table
 from .pipeline.results import Results as Results, load_results as load_results
 from .pipeline.run import regate as regate, run_study as run_study
+from .pipeline.samples import sample_results as sample_results
 from .report.outputs import write_figures as write_figures, write_report as write_report
 from .simulate.folder import simulate_trial as simulate_trial
 from .simulate.samples import sample_study as sample_study

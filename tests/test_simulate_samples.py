@@ -49,7 +49,7 @@ def test_the_checkout_comes_first(monkeypatch, tmp_path):
 
 def test_without_a_checkout_it_is_simulated_once_into_the_cache(monkeypatch, tmp_path, fresh):
     monkeypatch.setattr(samples, "_CHECKOUT", tmp_path / "nowhere")
-    monkeypatch.setattr(samples, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(samples, "cache_folder", lambda: tmp_path / "cache")
     calls = []
 
     def copy(folder: Path) -> Path:
@@ -75,4 +75,4 @@ def test_without_a_checkout_it_is_simulated_once_into_the_cache(monkeypatch, tmp
 def test_the_cache_is_where_the_system_wants_it(monkeypatch, tmp_path, platform, variable, ending):
     monkeypatch.setattr(samples.sys, "platform", platform)
     monkeypatch.setenv(variable, str(tmp_path))
-    assert samples._cache_folder() == tmp_path.joinpath(*ending)
+    assert samples.cache_folder() == tmp_path.joinpath(*ending)

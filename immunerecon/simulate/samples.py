@@ -51,7 +51,7 @@ def sample_study() -> Path:
     """
     if (_CHECKOUT / "study.yaml").is_file():
         return _CHECKOUT
-    cached = _cache_folder() / f"{_SAMPLE}-{_VERSION}" / _SAMPLE
+    cached = cache_folder() / f"{_SAMPLE}-{_VERSION}" / _SAMPLE
     if not cached.is_dir():
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as workshop:
@@ -69,7 +69,7 @@ def _move_into_place(finished: Path, cached: Path) -> None:
             raise
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     """Return the folder that the operating system gives to caches."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
