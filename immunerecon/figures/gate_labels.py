@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from immunerecon.figures.gate_shapes import gate_corners
-from immunerecon.gating.gates import PolygonGate
+from immunerecon.gating.gates import RectangleGate
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 
 _GAP = 0.012  # of the display, between a gate or the frame and a label
@@ -70,7 +70,7 @@ def place_labels(
         gate, lines = gates[place], labels[place].split("\n")
         width = _CHARACTER * size * max(map(len, lines)) / wide
         height = _LINE * size * len(lines) / high
-        bounded = isinstance(pictures[place].gate, PolygonGate)
+        bounded = not isinstance(pictures[place].gate, RectangleGate)
         # A half plane is best labelled inside, a closed outline outside.
         avoided = [other for number, other in enumerate(gates) if number != place or bounded]
         candidates = list(_candidates(gate, width, height, inside_first=not bounded))

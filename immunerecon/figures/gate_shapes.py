@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
-from immunerecon.gating.gates import PolygonGate, Range
+from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
+from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import HIGH, LOW, GatePicture
 
 
@@ -20,8 +21,10 @@ def gate_corners(picture: GatePicture) -> NDArray[np.float64]:
     [[0.2, -0.05], [0.5, -0.05], [0.5, 1.05], [0.2, 1.05]]
     """
     gate = picture.gate
-    if gate is None:
+    if gate is None or isinstance(gate, BooleanGate):
         return np.empty((0, 2))
+    if isinstance(gate, EllipsoidGate):
+        return gate.outline(picture.x, picture.y)
     if isinstance(gate, PolygonGate):
         return _vertices(gate, picture.x)
     across, up = (gate.ranges.get(name, Range()) for name in (picture.x, picture.y))
@@ -32,7 +35,7 @@ def gate_corners(picture: GatePicture) -> NDArray[np.float64]:
 def gate_patch(picture: GatePicture) -> Patch:
     """Return a gate as a patch; sides without a bound lie outside the axes."""
     gate = picture.gate
-    if gate is None or isinstance(gate, PolygonGate):
+    if not isinstance(gate, RectangleGate):
         return Polygon(gate_corners(picture), closed=True)
     across, up = (gate.ranges.get(name, Range()) for name in (picture.x, picture.y))
     left, bottom = max(across.low, LOW - 1), max(up.low, LOW - 1)

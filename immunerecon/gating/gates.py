@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
+from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
 
-Columns = Mapping[str, NDArray[np.float32]]
+Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
 
 
@@ -30,15 +31,18 @@ class Range:
     low: float = -math.inf
     high: float = math.inf
 
-    def holds(self, values: NDArray[np.float32]) -> Mask:
+    def holds(self, values: NDArray[Any]) -> Mask:
         """Return which values lie inside."""
-        # Bounds in float32: an event that is stored on a bound must be judged by the same bits
-        # here and by any program that reads the bound back.
+        # Bounds in the precision of the values: an event that is stored on a bound must be judged
+        # by the same bits here and by any program that reads the bound back.
+        precision = values.dtype.type
+        inside: Mask
         if self.low == -math.inf:
-            return values < np.float32(self.high)
-        inside = values >= np.float32(self.low)
+            inside = values < precision(self.high)
+            return inside
+        inside = values >= precision(self.low)
         if self.high != math.inf:
-            inside &= values < np.float32(self.high)
+            inside &= values < precision(self.high)
         return inside
 
 
@@ -136,4 +140,4 @@ class PolygonGate:
         return {"vertices": [list(point) for point in self.vertices]}
 
 
-Gate = RectangleGate | PolygonGate
+Gate = RectangleGate | PolygonGate | EllipsoidGate | BooleanGate

@@ -6,158 +6,223 @@ Spidlen J, Moore W, Brinkman RR. Cytometry A 2015;87:683-687. doi:10.1002/cyto.a
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from immunerecon.cytometry.spillover import Spillover
-from immunerecon.cytometry.transforms import Scale
+from immunerecon.gating.dimensions import (
+    FILE,
+    UNCOMPENSATED,
+    Dimension,
+    Ratio,
+    SpectrumMatrix,
+)
+from immunerecon.gating.exact_scale import PARAMETERS, ExactScale
+from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.gates import PolygonGate, RectangleGate
+from immunerecon.gating.xml_names import encode_name
 
 _OUTLINE = (
     "Outline of a kind of cells that a model placed; the counts of record are the model's and "
     "stand in populations.csv. Events near the outline may be counted differently."
 )
 _BASE = "http://www.isac-net.org/std/Gating-ML/v2.0"
-# Element and parameters (A of a linear or arcsinh scale is 0).
-_SCALES = {"Linear": ("flin", "ta"), "Logicle": ("logicle", "twma"), "Arcsinh": ("fasinh", "tma")}
 _NAMES = {
     "gating": f"{_BASE}/gating",
     "transforms": f"{_BASE}/transformations",
     "data-type": f"{_BASE}/datatypes",
 }
+_KINDS = {"rectangle": "Rectangle", "polygon": "Polygon", "ellipsoid": "Ellipsoid"}
 
 
 def gating_ml(
     gates: Sequence[PlacedGate],
     *,
-    markers: Mapping[str, str],
-    scales: Mapping[str, Scale],
-    spillover: Spillover | None = None,
+    dimensions: Mapping[str, Dimension],
+    matrices: Mapping[str, SpectrumMatrix],
 ) -> bytes:
     """Write the gates of a tube as a Gating-ML 2.0 document.
 
     Parameters
     ----------
     gates
-        Parents first.
-    markers
-        The channel (``$PnN``) of each dimension.
-    scales
-        The display scale of each dimension (`Linear` or `Logicle`).
-    spillover
-        What the tube was compensated with; None for an uncompensated tube.
+        What a gate speaks of stands before it.
+    dimensions
+        What each dimension of the gates is.
+    matrices
+        Those that dimensions name; ``FCS`` is what the tube was compensated with, absent for an
+        uncompensated tube.
 
     Returns
     -------
     bytes
-        UTF-8 XML, the same for the same gates.
+        UTF-8 XML, the same for the same gates. Names that are no XML identifier are encoded, as
+        `encode_name` tells.
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range, RectangleGate
-    >>> from immunerecon.cytometry.transforms import Logicle
+    >>> from immunerecon.gating.gates import Range
     >>> gate = PlacedGate("T", "", RectangleGate({"CD3": Range(low=0.5)}))
-    >>> xml = gating_ml([gate], markers={"CD3": "FITC-A"}, scales={"CD3": Logicle(262144, 0.5)})
+    >>> scale = ExactScale("logicle", 262144, w=0.5, m=4.5)
+    >>> xml = gating_ml([gate], dimensions={"CD3": Dimension("FITC-A", FILE, scale)}, matrices={})
     >>> b'min="0.5"' in xml
     True
     """
     root = Element("gating:Gating-ML", {f"xmlns:{key}": url for key, url in _NAMES.items()})
+    names = _Identifiers([gate.population for gate in gates], dimensions, matrices)
     used = sorted({name for gate in gates if gate.gate for name in gate.gate.dimensions})
-    if spillover is not None:
-        _add_matrix(root, spillover)
+    needed = {dimensions[name].compensation for name in used}
+    for name in sorted(needed & set(matrices)):
+        _add_matrix(root, names.matrices[name], matrices[name])
     for name in used:
-        _add_scale(root, name, scales[name])
-    compensated = set(spillover.channels) if spillover is not None else set()
+        _add_definitions(root, name, dimensions[name], names)
     for placed in gates:
-        _add_gate(root, placed, markers, compensated)
+        _add_gate(root, placed, dimensions, names)
     indent(root)
     text: str = tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-def _add_matrix(root: Element, spillover: Spillover) -> None:
-    matrix = SubElement(root, "transforms:spectrumMatrix", {"transforms:id": "spillover"})
+class _Identifiers:
+    """Identifiers of all that a document defines, valid and each used once."""
+
+    def __init__(
+        self,
+        populations: Sequence[str],
+        dimensions: Mapping[str, Dimension],
+        matrices: Mapping[str, SpectrumMatrix],
+    ) -> None:
+        self.channels = {name: matrix.fluorochromes for name, matrix in matrices.items()}
+        taken = {encode_name(name) for name in populations}
+        self.matrices = {
+            name: _free("spillover" if name == FILE else encode_name(name), taken)
+            for name in matrices
+        }
+        self.scales = {name: _free(f"scale_{encode_name(name)}", taken) for name in dimensions}
+        self.ratios = {
+            name: _free(f"ratio_{encode_name(name)}", taken)
+            for name, dimension in dimensions.items()
+            if isinstance(dimension.channel, Ratio)
+        }
+
+    def compensation(self, dimension: Dimension) -> str:
+        """Return what a dimension is compensated by."""
+        name = dimension.compensation
+        compensated = self.channels.get(name, ())
+        if isinstance(dimension.channel, Ratio) or dimension.channel in compensated:
+            return self.matrices.get(name, UNCOMPENSATED)
+        return UNCOMPENSATED
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _add_matrix(root: Element, name: str, content: SpectrumMatrix) -> None:
+    matrix = SubElement(root, "transforms:spectrumMatrix", {"transforms:id": name})
     for group in ("fluorochromes", "detectors"):
         part = SubElement(matrix, f"transforms:{group}")
-        for channel in spillover.channels:
+        for channel in getattr(content, group):
             SubElement(part, "data-type:fcs-dimension", {"data-type:name": channel})
-    for row in spillover.matrix:
+    for row in content.rows:
         spectrum = SubElement(matrix, "transforms:spectrum")
         for value in row:
             told = {"transforms:value": repr(float(value))}
             SubElement(spectrum, "transforms:coefficient", told)
 
 
-def _scale_id(dimension: str) -> str:
-    """Return an identifier that XML accepts (no spaces, no slashes)."""
-    return "scale_" + re.sub(r"[^\w.-]", "_", dimension)
+def _add_definitions(root: Element, name: str, dimension: Dimension, names: _Identifiers) -> None:
+    """Add what a dimension refers to: its ratio, its scale."""
+    if isinstance(dimension.channel, Ratio):
+        ratio = dimension.channel
+        holder = SubElement(
+            root, "transforms:transformation", {"transforms:id": names.ratios[name]}
+        )
+        told = {f"transforms:{key.upper()}": repr(float(getattr(ratio, key))) for key in "abc"}
+        element = SubElement(holder, "transforms:fratio", told)
+        for channel in ratio.channels:
+            SubElement(element, "data-type:fcs-dimension", {"data-type:name": channel})
+    if dimension.scale is not None:
+        holder = SubElement(
+            root, "transforms:transformation", {"transforms:id": names.scales[name]}
+        )
+        SubElement(holder, f"transforms:{dimension.scale.kind}", _parameters(dimension.scale))
 
 
-def _add_scale(root: Element, name: str, scale: Scale) -> None:
-    kind, parameters = _SCALES[type(scale).__name__]
-    holder = SubElement(root, "transforms:transformation", {"transforms:id": _scale_id(name)})
-    told = {
-        f"transforms:{key.upper()}": repr(float(getattr(scale, key, 0.0))) for key in parameters
+def _parameters(scale: ExactScale) -> dict[str, str]:
+    return {
+        f"transforms:{key.upper()}": repr(float(getattr(scale, key)))
+        for key in PARAMETERS[scale.kind]
     }
-    SubElement(holder, f"transforms:{kind}", told)
 
 
 def _add_gate(
-    root: Element, placed: PlacedGate, markers: Mapping[str, str], compensated: set[str]
+    root: Element, placed: PlacedGate, dimensions: Mapping[str, Dimension], names: _Identifiers
 ) -> None:
-    kind = {None: "Boolean", "polygon": "Polygon", "rectangle": "Rectangle"}[
-        placed.gate.kind if placed.gate else None
-    ]
-    element = SubElement(root, f"gating:{kind}Gate", {"gating:id": placed.population})
+    gate = placed.gate or BooleanGate("not", (Reference(placed.without),))
+    kind = _KINDS.get(gate.kind, "Boolean")
+    identifier = encode_name(placed.population)
+    element = SubElement(root, f"gating:{kind}Gate", {"gating:id": identifier})
     if placed.parent:
-        element.set("gating:parent_id", placed.parent)
+        element.set("gating:parent_id", encode_name(placed.parent))
     if placed.source == "model":
         SubElement(element, "data-type:custom_info").text = _OUTLINE
-    if placed.gate is None:
-        complement = SubElement(element, "gating:not")
-        SubElement(complement, "gating:gateReference", {"gating:ref": placed.without})
-    elif isinstance(placed.gate, PolygonGate):
-        _add_polygon(element, placed.gate, markers, compensated)
+    axes = [_add_axis(element, name, dimensions[name], names) for name in gate.dimensions]
+    if isinstance(gate, BooleanGate):
+        _add_references(element, gate)
+    elif isinstance(gate, PolygonGate):
+        for point in gate.vertices:
+            _add_coordinates(element, "vertex", point)
+    elif isinstance(gate, EllipsoidGate):
+        _add_ellipsoid(element, gate)
     else:
-        _add_rectangle(element, placed.gate, markers, compensated)
+        _set_bounds(axes, gate)
 
 
-def _add_polygon(
-    element: Element, gate: PolygonGate, markers: Mapping[str, str], compensated: set[str]
-) -> None:
-    for name in gate.dimensions:
-        _add_dimension(element, name, markers[name], compensated)
-    for point in gate.vertices:
-        vertex = SubElement(element, "gating:vertex")
-        for value in point:
-            told = {"data-type:value": repr(float(value))}
-            SubElement(vertex, "gating:coordinate", told)
+def _add_axis(element: Element, name: str, dimension: Dimension, names: _Identifiers) -> Element:
+    axis = SubElement(element, "gating:dimension")
+    axis.set("gating:compensation-ref", names.compensation(dimension))
+    if dimension.scale is not None:
+        axis.set("gating:transformation-ref", names.scales[name])
+    if isinstance(dimension.channel, Ratio):
+        told = {"data-type:transformation-ref": names.ratios[name]}
+        SubElement(axis, "data-type:new-dimension", told)
+    else:
+        SubElement(axis, "data-type:fcs-dimension", {"data-type:name": dimension.channel})
+    return axis
 
 
-def _add_rectangle(
-    element: Element, gate: RectangleGate, markers: Mapping[str, str], compensated: set[str]
-) -> None:
-    for name, bounds in gate.ranges.items():
-        dimension = _add_dimension(element, name, markers[name], compensated)
-        _set_bounds(dimension, bounds)
+def _set_bounds(axes: Sequence[Element], gate: RectangleGate) -> None:
+    for axis, bounds in zip(axes, gate.ranges.values(), strict=True):
+        for key, value in (("min", bounds.low), ("max", bounds.high)):
+            if math.isfinite(value):
+                axis.set(f"gating:{key}", repr(float(value)))
 
 
-def _set_bounds(dimension: Element, bounds: Range) -> None:
-    for key, value in (("min", bounds.low), ("max", bounds.high)):
-        if math.isfinite(value):
-            dimension.set(f"gating:{key}", repr(float(value)))
+def _add_references(element: Element, gate: BooleanGate) -> None:
+    join = SubElement(element, f"gating:{gate.operation}")
+    for reference in gate.references:
+        told = {"gating:ref": encode_name(reference.population)}
+        if reference.complement:
+            told["gating:use-as-complement"] = "true"
+        SubElement(join, "gating:gateReference", told)
 
 
-def _add_dimension(element: Element, name: str, channel: str, compensated: set[str]) -> Element:
-    dimension = SubElement(
-        element,
-        "gating:dimension",
-        {
-            "gating:compensation-ref": "spillover" if channel in compensated else "uncompensated",
-            "gating:transformation-ref": _scale_id(name),
-        },
-    )
-    SubElement(dimension, "data-type:fcs-dimension", {"data-type:name": channel})
-    return dimension
+def _add_ellipsoid(element: Element, gate: EllipsoidGate) -> None:
+    _add_coordinates(element, "mean", gate.mean)
+    matrix = SubElement(element, "gating:covarianceMatrix")
+    for values in gate.covariance:
+        row = SubElement(matrix, "gating:row")
+        for value in values:
+            SubElement(row, "gating:entry", {"data-type:value": repr(float(value))})
+    told = {"data-type:value": repr(float(gate.distance_square))}
+    SubElement(element, "gating:distanceSquare", told)
+
+
+def _add_coordinates(element: Element, kind: str, point: Sequence[float]) -> None:
+    holder = SubElement(element, f"gating:{kind}")
+    for value in point:
+        SubElement(holder, "gating:coordinate", {"data-type:value": repr(float(value))})

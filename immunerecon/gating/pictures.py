@@ -58,7 +58,9 @@ def picture_gates(gated: GatedTube) -> tuple[GatePicture, ...]:
     tuple of GatePicture
         In the order of gating.
     """
-    return tuple(_picture(gated, gate) for gate in gated.gates if gate.gate is not None)
+    return tuple(
+        _picture(gated, gate) for gate in gated.gates if gate.gate and gate.gate.dimensions
+    )
 
 
 def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.boundaries import Boundary
+from immunerecon.gating.gate_kinds import BooleanGate
 from immunerecon.gating.gated_tube import GatedTube, Indices, PlacedGate
 from immunerecon.gating.gates import Gate, Range, RectangleGate
 from immunerecon.gating.strategy import Signed
@@ -158,11 +159,13 @@ def events_inside(placed: PlacedGate, columns: Columns, members: Mapping[str, In
     columns
         Display values of each dimension, shape (n_events,).
     members
-        Row numbers of the events of the parent, and of the population that is left out.
+        Row numbers of the events of all populations before it, and of all events under "".
     """
     events = members[placed.parent]
     if placed.gate is None:
         return np.setdiff1d(events, members[placed.without], assume_unique=True)
+    if isinstance(placed.gate, BooleanGate):
+        return events[placed.gate.select(members, len(members[""]))[events]]
     values = {name: columns[name][events] for name in placed.gate.dimensions}
     return events[placed.gate.contains(values)]
 

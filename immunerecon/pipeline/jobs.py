@@ -10,6 +10,8 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
+from immunerecon.gating.dimensions import FILE, Dimension, Events, spectrum_of
+from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy
 from immunerecon.study.panel import find_markers
@@ -97,3 +99,27 @@ def spillover_for(tube: Tube, compensation: Compensation) -> Spillover | None:
 def compensated(tube: Tube, compensation: Compensation) -> Tube:
     """Return the tube with the spillover removed that its compensation names."""
     return compensate(tube, spillover_for(tube, compensation))
+
+
+def events_of(raw: Tube, job: TubeJob) -> Events:
+    """Return a tube's events along every dimension that its strategy looks at.
+
+    Parameters
+    ----------
+    raw
+        Uncompensated.
+    job
+        The tube with its scales.
+    """
+    markers = markers_of(raw, job)
+    spillover = spillover_for(raw, job.compensation)
+    return Events(
+        tube=raw,
+        dimensions={
+            marker: Dimension(markers[marker], FILE, exact_of(scale))
+            for marker, scale in job.scales.items()
+            if marker in markers
+        },
+        matrices={} if spillover is None else {FILE: spectrum_of(spillover)},
+        markers=markers,
+    )

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from immunerecon.cytometry.quality import clean
 from immunerecon.enumeration.population_table import TubeVolume, count_populations
 from immunerecon.gating.engine import gate_tube
+from immunerecon.gating.gate_kinds import EllipsoidGate
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.gating_ml import gating_ml
 from immunerecon.gating.pictures import GatePicture, picture_gates
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube, spillover_for
+from immunerecon.pipeline.jobs import TubeJob, compensated, events_of, markers_of, open_tube
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 
@@ -75,8 +76,8 @@ def gate_file(job: TubeJob) -> Gated:
     gated = gate_tube(
         tube, job.strategy, markers=markers, scales=job.scales, placement=job.placement
     )
-    spillover = spillover_for(raw, job.compensation)
-    xml = gating_ml(gated.gates, markers=markers, scales=job.scales, spillover=spillover)
+    events = events_of(raw, job)
+    xml = gating_ml(gated.gates, dimensions=events.dimensions, matrices=events.matrices)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
     volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
     flags = (*tube.flags, *cleaning.flags, *gated.flags, *volume_flags)
@@ -170,6 +171,10 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
 
 def _gate(facts: Mapping[str, Any]) -> Gate:
     parameters = facts["parameters"]
+    if facts["kind"] == "ellipsoid":
+        rows = tuple(tuple(row) for row in parameters["covariance"])
+        axes, mean = tuple(parameters["dimensions"]), tuple(parameters["mean"])
+        return EllipsoidGate(axes, mean, rows, parameters["distance_square"])
     if facts["kind"] == "polygon":
         corners = tuple((x, y) for x, y in parameters["vertices"])
         return PolygonGate((facts["dimension_x"], facts["dimension_y"]), corners)
