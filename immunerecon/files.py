@@ -1,5 +1,6 @@
 """Files that are whole or not there, and tables that are safe to open in a spreadsheet."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+UNFINISHED = ".part"  # ends the name of a file that is being written
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
@@ -30,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
         When the disk is full or the folder cannot be written; what stood there before stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -43,6 +46,12 @@ def write_atomically(path: Path, content: bytes) -> Path:
         Path(beside).unlink(missing_ok=True)
         raise
     return path
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,12 +1,13 @@
 """Work goes on when a tube fails, and when the process that works on it dies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from immunerecon.errors import TubeError
+from immunerecon.errors import ResultsError, TubeError
 from immunerecon.gating.strategy_file import load_strategy
+from immunerecon.pipeline.crews import Cluster, Shard, UnfinishedError
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.workers import DIED_TWICE, Outcome, run_step
@@ -78,3 +79,82 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
 
     outcomes = done(list(run_step(never, jobs, tmp_path / "r")))
     assert outcomes == {i: i for i in range(3)}
+
+
+def test_a_surprise_tells_no_folder_of_the_machine(tmp_path: Path) -> None:
+    def step(job: TubeJob) -> Record:
+        raise OSError(5, "Input/output error", "/home/erika/trial one/fcs/day7.fcs")
+
+    [outcome] = run_step(step, jobs_of(tmp_path, 1), tmp_path / "r")
+    assert "Input/output error" in outcome.error
+    assert "erika" not in outcome.error
+
+
+def test_shards_share_the_work_and_wait_for_each_other(tmp_path: Path) -> None:
+    folder, jobs = tmp_path / "r", jobs_of(tmp_path, 5)
+
+    def step(job: TubeJob) -> Record:
+        if job.index == 3:
+            raise TubeError("no laser", remedy="Look at the cytometer")
+        return Record({"index": job.index})
+
+    def call(shard: Shard) -> tuple[dict[int, int | str], int]:
+        outcomes: list[Outcome] = []
+        try:
+            outcomes.extend(run_step(step, jobs, folder, workers=shard))
+        except UnfinishedError as error:
+            return {}, error.missing
+        return done(outcomes), 0
+
+    assert call(Shard(1, of=2)) == ({}, 2)
+    assert {path.stem for path in folder.glob("*.npz")} == {"key0", "key2", "key4"}
+    told = {0: 0, 1: 1, 2: 2, 3: "no laser. Look at the cytometer", 4: 4}
+    assert call(Shard(2, of=2)) == (told, 0)
+    assert call(Shard(1, of=2)) == (told, 0)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Address of a Dask cluster of two processes; a process that dies is started anew."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+    ) as started:
+        yield started.scheduler_address
+
+
+def test_a_cluster_does_what_one_process_does(tmp_path: Path, cluster: str) -> None:
+    def step(job: TubeJob) -> Record:
+        if job.index == 1:
+            raise TubeError("no laser", remedy="Look at the cytometer")
+        return Record({"index": job.index})
+
+    jobs = jobs_of(tmp_path, 5)
+    outcomes = done(list(run_step(step, jobs, tmp_path / "r", workers=Cluster(cluster))))
+    assert outcomes == {i: i for i in range(5)} | {1: "no laser. Look at the cytometer"}
+
+
+def test_a_worker_of_a_cluster_that_dies_costs_its_tube_one_retry(
+    tmp_path: Path, cluster: str
+) -> None:
+    jobs = jobs_of(tmp_path, 6)
+    outcomes = run_step(deadly(2, times=1), jobs, tmp_path / "r", workers=Cluster(cluster))
+    assert done(list(outcomes)) == {i: i for i in range(6)}
+
+
+def test_a_tube_that_kills_two_workers_of_a_cluster_is_failed(tmp_path: Path, cluster: str) -> None:
+    jobs = jobs_of(tmp_path, 6)
+    outcomes = run_step(deadly(2, times=9), jobs, tmp_path / "r", workers=Cluster(cluster))
+    assert done(list(outcomes)) == {i: i for i in range(6)} | {2: DIED_TWICE}
+    assert (tmp_path / "2.seen").read_text() == "xx"
+    assert not list((tmp_path / "r").glob("*.begun"))
+
+
+def test_a_scheduler_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("immunerecon.pipeline.clusters._CONNECT_SECONDS", 1)
+    jobs, nobody = jobs_of(tmp_path, 1), Cluster("tcp://127.0.0.1:9")
+    with pytest.raises(ResultsError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
+        list(run_step(deadly(2, times=0), jobs, tmp_path / "r", workers=nobody))

@@ -12,7 +12,7 @@ from immunerecon import __version__
 from immunerecon.errors import ImmunereconError, StudyError
 
 # As a study goes: made, checked, run, looked at, handed on.
-_ORDER = ("init", "validate", "run", "figures", "report", "export")
+_ORDER = ("init", "validate", "run", "figures", "report", "export", "verify")
 
 
 class _InOrder(TyperGroup):
@@ -39,6 +39,7 @@ ResultsFolder = Annotated[Path, typer.Argument(help="Results folder of a run.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Results folder; made if need be.")]
 
 WRONG_STUDY, SOME_FAILED = 2, 3  # exit codes of the contract
+NOT_WRITTEN, CHANGED = 1, 4  # the disk is full; results are not what the run wrote
 
 
 @contextmanager
@@ -55,6 +56,14 @@ def errors_told() -> Iterator[None]:
     except ImmunereconError as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(WRONG_STUDY) from error
+    except OSError as error:
+        name = Path(error.filename).name if isinstance(error.filename, str) else "a file"
+        typer.echo(
+            f"{name} cannot be written: {error.strerror}. What is done stays done: make room, "
+            "then run again",
+            err=True,
+        )
+        raise typer.Exit(NOT_WRITTEN) from error
 
 
 @app.callback(invoke_without_command=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from immunerecon.cli.application import ResultsFolder, app, errors_told
+from immunerecon.cli.application import CHANGED, ResultsFolder, app, errors_told
 
 
 @app.command()
@@ -52,3 +52,29 @@ def export(
     with errors_told():
         found = load_results(results)
         typer.echo(write_workbook(xlsx, {name: getattr(found, name) for name in COLUMNS}))
+
+
+@app.command()
+def verify(
+    results: ResultsFolder,
+    study: Annotated[
+        Path | None, typer.Option(help="Study folder, to compare the inputs as well.")
+    ] = None,
+) -> None:
+    """Prove that results, and with --study the inputs, are what the run wrote.
+
+    Exit code 0: nothing was changed; 4: something was, and it is named.
+
+    Example: immunerecon verify my_results --study my_study
+    """
+    from immunerecon.pipeline.verification import verify_results
+
+    with errors_told():
+        found = verify_results(results, study=study)
+    for difference in found.differences:
+        typer.echo(f"Not as the run wrote it: {difference}", err=True)
+    if found.differences:
+        raise typer.Exit(CHANGED)
+    inputs = f" and {found.n_inputs} files of the study" if study else ""
+    typer.echo(f"{found.n_results} files of the results{inputs} are what the run wrote.")
+    typer.echo(f"Audit trail: {found.last_hash}")

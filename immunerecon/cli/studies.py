@@ -13,25 +13,34 @@ def run(
     study: StudyFolder,
     out: Out,
     workers: Annotated[int, typer.Option(min=1, help="Processes that gate tubes.")] = 1,
+    scheduler: Annotated[str, typer.Option(help="Dask scheduler, such as tcp://host:8786.")] = "",
+    shard: Annotated[str, typer.Option(help="Share of a job array, such as 3/10.")] = "",
 ) -> None:
     """Gate every tube of a study and write tables, figures and report.
 
     A second run does only what is missing or has changed. Exit code 0: all done; 2: the study is
     wrong and nothing was done; 3: all done but for files that could not be used (samples.csv says
-    why).
+    why); 1: the disk is full or a folder cannot be written.
+
+    A job array calls this with --shard 1/N to N/N, as often as it says that work is left, and
+    once without --shard at the end.
 
     Example: immunerecon run my_study --out my_results --workers 4
     """
-    from immunerecon.pipeline.run import run_study
-    from immunerecon.report.outputs import write_outputs
+    from immunerecon.pipeline.crews import parse_shard
+    from immunerecon.pipeline.run import run_shard, run_study
+    from immunerecon.report.outputs import outputs_are_current, write_outputs
     from immunerecon.study.folder import read_study
 
     with errors_told():
         content = read_study(study)
         for warning in content.warnings:
             typer.echo(f"Warning: {warning}", err=True)
-        results = run_study(content, out, workers=workers)
-        if results.resumed and (out / "report.html").exists():
+        if shard:
+            typer.echo(run_shard(content, out, parse_shard(shard, workers=workers)))
+            return
+        results = run_study(content, out, workers=workers, scheduler=scheduler)
+        if results.resumed and outputs_are_current(results):
             typer.echo(f"Nothing to do: {out} is up to date.")
         else:
             write_outputs(results)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from immunerecon.enumeration.products import product_interval
 from immunerecon.pipeline.course import in_panel_order
+from immunerecon.pipeline.crews import Crew
 from immunerecon.pipeline.donor_jobs import (
     Asked,
     DonorJob,
@@ -33,7 +34,7 @@ _PARTS = {"marker": "value", "observed": "observed", "recipient": "recipient", "
 
 
 def estimate_donors(
-    study: Study, stages: Stages, records: Path, *, workers: int
+    study: Study, stages: Stages, records: Path, *, workers: Crew
 ) -> tuple[list[Asked], dict[int, Record]]:
     """Estimate donor cells in every tube with anti-HLA markers.
 
@@ -44,7 +45,7 @@ def estimate_donors(
     records
         Folder of the records; what is found there is not done again.
     workers
-        Processes.
+        Processes, a cluster, or a share of a job array.
 
     Returns
     -------

@@ -1,31 +1,43 @@
 """A study folder in, a results folder out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from immunerecon.errors import ResultsError
-from immunerecon.files import write_atomically
+from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.course import course_tables, study_tables
+from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
 from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
 from immunerecon.pipeline.jobs import TubeJob
-from immunerecon.pipeline.locks import locked
+from immunerecon.pipeline.locks import locked, shard_locked
 from immunerecon.pipeline.plan import code_version, plan_study
-from immunerecon.pipeline.provenance import append_audit, digest, now, read_run, write_run
+from immunerecon.pipeline.provenance import (
+    append_audit,
+    digest,
+    now,
+    read_run,
+    unfinish,
+    write_run,
+)
 from immunerecon.pipeline.results import INDEX, RECORDS, TRIAL, Results, load_results
+from immunerecon.pipeline.seals import is_whole, seal, sealed_by
 from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
-from immunerecon.pipeline.tables import write_table
+from immunerecon.pipeline.tables import COLUMNS, write_table
 from immunerecon.pipeline.trial_tables import trial_tables
 from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
 from immunerecon.pipeline.tubes import gate_file
-from immunerecon.study.folder import Study
+from immunerecon.study.folder import Study, study_files
+
+GATES = "gating-ml"
 
 
-def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
+def run_study(study: Study, out: Path | str, *, workers: int = 1, scheduler: str = "") -> Results:
     """Run a study: gate every tube, count, tell donor cells, follow recovery.
 
     Parameters
@@ -36,6 +48,9 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
         Results folder. What an earlier run left there is used where nothing has changed.
     workers
         Processes; the outcome is the same with any number.
+    scheduler
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers see the same
+        files; then `workers` plays no part.
 
     Returns
     -------
@@ -45,9 +60,12 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
     Raises
     ------
     ResultsError
-        When `out` is in use, lies in the study, or belongs to something else.
+        When `out` is in use, lies in the study, or belongs to something else, or the scheduler
+        cannot be used.
     StrategyError, CompensationError
         When a strategy or the study's spillover cannot be used at all.
+    OSError
+        When the disk is full; what is done stays done.
 
     Examples
     --------
@@ -55,32 +73,98 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1) -> Results:
     >>> results = ir.run_study(ir.read_study(ir.sample_study()), "results")  # doctest: +SKIP
     """
     out = Path(out)
+    crew: Crew = Cluster(scheduler) if scheduler else workers
     with locked(out, study.folder):
         started = now()
-        stages = run_stages(study, plan_study(study), out / RECORDS, workers=workers)
+        stages = run_stages(study, plan_study(study), out / RECORDS, workers=crew)
         fingerprint = _fingerprint(study, stages)
-        earlier = read_run(out) or {}
-        if earlier.get("fingerprint") == fingerprint and "ended" in earlier:
+        if _is_done(out, fingerprint):
             return replace(load_results(out), resumed=True)
         append_audit(out, "run started", {"fingerprint": fingerprint})
-        tables = _tables(study, stages, out / RECORDS, workers)
-        outcomes, not_estimable = trial_tables(study, tables)
-        for folder, group in ((out, tables), (out / TRIAL, outcomes)):
-            for name, frame in group.items():
-                write_table(folder, name, frame)
-        for i, record in stages.gated.items():
-            name = PurePosixPath(study.samples[i].file).with_suffix("").as_posix()
-            xml = record.facts["gating_ml"].encode()
-            write_atomically(out / "gating-ml" / f"{name.replace('/', '__')}.xml", xml)
-        index = {study.samples[i].file: key for i, key in stages.keys.items() if i in stages.gated}
-        write_atomically(out / RECORDS / INDEX, json.dumps(index, indent=1).encode())
+        tables = _tables(study, stages, out / RECORDS, crew)
+        unfinish(out)
+        written, not_estimable = _write(study, stages, tables, out)
         facts = {**_facts(study, stages), "not_estimable": not_estimable}
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
-        append_audit(out, "run finished", {"fingerprint": fingerprint})
+        seal(out, "run finished", [*written, "run.json"], {"fingerprint": fingerprint})
         return load_results(out)
 
 
-def _tables(study: Study, stages: Stages, records: Path, workers: int) -> dict[str, pd.DataFrame]:
+def run_shard(study: Study, out: Path | str, shard: Shard) -> str:
+    """Do one share of a run's work on the tubes, as one job of a job array.
+
+    Parameters
+    ----------
+    study, out
+        As in `run_study`; all jobs share them.
+    shard
+        Which job of how many.
+
+    Returns
+    -------
+    str
+        What comes next. A step that needs all tubes begins when all jobs have done their share of
+        the one before, so a job is called again until nothing is left; `run_study` then writes the
+        tables, and does itself whatever no job has done.
+
+    Raises
+    ------
+    ResultsError
+        As in `run_study`, and when the same job is at work already.
+    """
+    out = Path(out)
+    with shard_locked(out, study.folder, shard):
+        try:
+            stages = run_stages(study, plan_study(study), out / RECORDS, workers=shard)
+            estimate_donors(study, stages, out / RECORDS, workers=shard)
+        except UnfinishedError as error:
+            return (
+                f"Shard {shard.number}/{shard.of} is done with its share of this step; other jobs "
+                f"have {error.missing} tubes to do. Call all jobs again when they have ended"
+            )
+    return (
+        f"Shard {shard.number}/{shard.of}: all tubes are done. Run once without --shard "
+        "for tables, figures and report"
+    )
+
+
+def _is_done(out: Path, fingerprint: str) -> bool:
+    """Return whether an earlier run made the same tables, and they are still what it wrote."""
+    earlier = read_run(out) or {}
+    tables = [f"{name}.{kind}" for name in COLUMNS for kind in ("csv", "parquet")]
+    return (
+        earlier.get("fingerprint") == fingerprint
+        and "ended" in earlier
+        and bool(sealed_by(out))
+        and is_whole(out, [*tables, "run.json"])
+    )
+
+
+def _write(
+    study: Study, stages: Stages, tables: Mapping[str, pd.DataFrame], out: Path
+) -> tuple[list[str], dict[str, str]]:
+    """Write all tables and gates; return their names, and why others could not be made."""
+    outcomes, not_estimable = trial_tables(study, tables)
+    written = [f"{RECORDS}/{INDEX}", f"{GATES}/", f"{TRIAL}/"]
+    for folder, group in ((out, tables), (out / TRIAL, outcomes)):
+        for name, frame in group.items():
+            write_table(folder, name, frame)
+            written += [f"{name}.csv", f"{name}.parquet"] if folder == out else []
+    names = {}
+    for i, record in stages.gated.items():
+        stem = PurePosixPath(study.samples[i].file).with_suffix("").as_posix()
+        names[f"{stem.replace('/', '__')}.xml"] = record.facts["gating_ml"].encode()
+    for name, xml in names.items():
+        write_atomically(out / GATES / name, xml)
+    for path in (out / GATES).glob("*.xml"):
+        if path.name not in names:  # of a file that is no longer in the study
+            path.unlink()
+    index = {study.samples[i].file: key for i, key in stages.keys.items() if i in stages.gated}
+    write_atomically(out / RECORDS / INDEX, json.dumps(index, indent=1).encode())
+    return written, not_estimable
+
+
+def _tables(study: Study, stages: Stages, records: Path, workers: Crew) -> dict[str, pd.DataFrame]:
     populations = populations_table(study, stages)
     asked, made = estimate_donors(study, stages, records, workers=workers)
     donor_cells = donor_table(study, asked, made, populations)
@@ -110,6 +194,7 @@ def _facts(study: Study, stages: Stages) -> dict[str, object]:
         "study": study.settings.name,
         "code": code_version(),
         "inputs": {study.samples[i].file: s.facts["sha256"] for i, s in stages.surveys.items()},
+        "study_files": {name: file_digest(study.folder / name) for name in study_files(study)},
         "parameters": study.settings.model_dump(mode="json"),
         "strategies": {s.name: s.version for s in strategies.values()},
         "overrides": [],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from immunerecon.cytometry.transforms import Scale
+from immunerecon.pipeline.crews import Crew
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.neighbours import evidence_to_record, place_tubes
 from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
@@ -61,7 +62,7 @@ class Prepared:
     errors: Mapping[int, str]
 
 
-def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: int) -> Prepared:
+def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> Prepared:
     """Look at every tube, choose display scales, and let the tubes of a panel help each other.
 
     Parameters
@@ -71,7 +72,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: int) -> P
     records
         Folder of the records; what is found there is not done again.
     workers
-        Processes.
+        Processes, a cluster, or a share of a job array.
     """
     jobs = {index: replace(job, sha256=_sha256(job.path)) for index, job in plan.jobs.items()}
     copies = _copies(study, jobs)
@@ -89,7 +90,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: int) -> P
     return Prepared(placed, surveys, {**plan.refused, **copies, **unread, **silent})
 
 
-def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stages:
+def run_stages(study: Study, plan: Plan, records: Path, *, workers: Crew) -> Stages:
     """Prepare and gate every tube of a study; parameters as in `prepare_tubes`."""
     prepared = prepare_tubes(study, plan, records, workers=workers)
     gated, ungated, keys = _run("gate", gate_to_record, prepared.jobs, records, workers)
@@ -97,7 +98,7 @@ def run_stages(study: Study, plan: Plan, records: Path, *, workers: int) -> Stag
 
 
 def _run(
-    name: str, step: Step[TubeJob], jobs: Mapping[int, TubeJob], records: Path, workers: int
+    name: str, step: Step[TubeJob], jobs: Mapping[int, TubeJob], records: Path, workers: Crew
 ) -> tuple[dict[int, Record], dict[int, str], dict[int, str]]:
     """Run one step on all jobs; return records, errors and keys by position."""
     keys = {i: record_key(name, code_version(), *job_inputs(job)) for i, job in jobs.items()}

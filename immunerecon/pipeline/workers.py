@@ -4,12 +4,17 @@ A worker that dies (killed, out of memory) takes joblib's whole batch with it. E
 marks that it has begun; those that had begun when a worker died are tried once more, each alone.
 """
 
+import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from immunerecon.errors import TubeError
+from immunerecon.files import write_atomically
+from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
 from immunerecon.pipeline.records import Record, load_record, save_record
 
 
@@ -28,6 +33,10 @@ DIED_TWICE = (
     "the process that worked on this file died twice (killed, or out of memory); the other files "
     "were not affected. Run again with fewer workers"
 )
+_FOLDERS = re.compile(
+    r"(?<![\w.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\":]+[/\\])+"
+)  # results tell no paths
+BEGUN, REFUSED = ".begun", ".refused"  # of marks beside the records
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Outcome:
 
 
 def run_step(
-    step: Step[J], jobs: Mapping[str, J], folder: Path, *, workers: int = 1
+    step: Step[J], jobs: Mapping[str, J], folder: Path, *, workers: Crew = 1
 ) -> Iterator[Outcome]:
     """Run a step on each job that has no record yet, and keep the records.
 
@@ -63,31 +72,32 @@ def run_step(
     folder
         Where records are kept.
     workers
-        Processes.
+        Processes of this machine, a cluster, or a share of a job array.
 
     Yields
     ------
     Outcome
         In order of completion; the jobs already done come first.
+
+    Raises
+    ------
+    UnfinishedError
+        When other jobs of the array have not done their share of the step.
+    ResultsError
+        When the cluster cannot be used.
     """
     todo = dict(jobs)
     yield from _found(todo, folder)
-    if workers == 1:
-        yield from (_do(step, key, job, folder) for key, job in todo.items())
-        return
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    if isinstance(workers, Shard):
+        yield from _share(step, todo, folder, workers)
+    elif isinstance(workers, Cluster):
+        from immunerecon.pipeline.clusters import on_cluster
 
-    while todo:
-        try:
-            for key, outcome in _in_processes(step, todo, folder, workers):
-                del todo[key]
-                yield outcome
-        except TerminatedWorkerError:
-            yield from _found(todo, folder)
-            suspects = {key: job for key, job in todo.items() if _mark(folder, key).exists()}
-            for key, job in suspects.items():
-                del todo[key]
-                yield _alone(step, key, job, folder)
+        yield from on_cluster(step, todo, folder, workers)
+    elif workers == 1:
+        yield from (work(step, key, job, folder) for key, job in todo.items())
+    else:
+        yield from _supervised(step, todo, folder, workers)
 
 
 def _found(todo: dict[str, J], folder: Path) -> Iterator[Outcome]:
@@ -98,6 +108,45 @@ def _found(todo: dict[str, J], folder: Path) -> Iterator[Outcome]:
             yield Outcome(job.index, record)
 
 
+def _share(step: Step[J], todo: dict[str, J], folder: Path, shard: Shard) -> Iterator[Outcome]:
+    """Work on one share; what cannot be used is noted for the other jobs of the array."""
+    missing = 0
+    mine: dict[str, J] = {}
+    for key, job in todo.items():
+        note = folder / f"{key}{REFUSED}"
+        if note.exists():
+            yield Outcome(job.index, None, note.read_text("utf-8"))
+        elif shard.owns(job.index):
+            mine[key] = job
+        else:
+            missing += 1
+    keys = {job.index: key for key, job in mine.items()}
+    for outcome in run_step(step, mine, folder, workers=shard.workers):
+        if outcome.error:
+            note = folder / f"{keys[outcome.index]}{REFUSED}"
+            write_atomically(note, outcome.error.encode())
+        yield outcome
+    if missing:
+        raise UnfinishedError(missing)
+
+
+def _supervised(step: Step[J], todo: dict[str, J], folder: Path, workers: int) -> Iterator[Outcome]:
+    """Work in several processes, and go on when one of them dies."""
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    while todo:
+        try:
+            for key, outcome in _in_processes(step, todo, folder, workers):
+                del todo[key]
+                yield outcome
+        except BrokenProcessPool:
+            yield from _found(todo, folder)
+            suspects = {key: job for key, job in todo.items() if mark_of(folder, key).exists()}
+            for key, job in suspects.items():
+                del todo[key]
+                yield _alone(step, key, job, folder)
+
+
 def _in_processes(
     step: Step[J], jobs: Mapping[str, J], folder: Path, workers: int
 ) -> Iterator[tuple[str, Outcome]]:
@@ -106,37 +155,50 @@ def _in_processes(
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
     # A copy: the caller takes finished jobs off its list while this runs.
     yield from parallel(
-        delayed(_do_keyed)(step, key, job, folder) for key, job in list(jobs.items())
+        delayed(work_marked)(step, key, job, folder) for key, job in list(jobs.items())
     )
 
 
 def _alone(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     """Try a job a second time in a process of its own."""
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
     try:
         # Two processes for one job: with one, joblib would work in this very process.
         [(_, outcome)] = _in_processes(step, {key: job}, folder, 2)
-    except TerminatedWorkerError:
-        _mark(folder, key).unlink(missing_ok=True)
+    except BrokenProcessPool:
+        mark_of(folder, key).unlink(missing_ok=True)
         return Outcome(job.index, None, DIED_TWICE)
     return outcome
 
 
-def _do_keyed(step: Step[J], key: str, job: J, folder: Path) -> tuple[str, Outcome]:
-    mark = _mark(folder, key)
+def work_marked(step: Step[J], key: str, job: J, folder: Path) -> tuple[str, Outcome]:
+    """Work on one job in a worker, which leaves a mark beside the records if it dies."""
+    if threading.current_thread() is threading.main_thread():
+        # Ctrl+C reaches all processes of a terminal; the run itself says what then happens.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mark = mark_of(folder, key)
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    outcome = _do(step, key, job, folder)
+    with mark.open("ab") as stream:
+        stream.write(b".")
+    outcome = work(step, key, job, folder)
     mark.unlink(missing_ok=True)
     return key, outcome
 
 
-def _mark(folder: Path, key: str) -> Path:
-    return folder / f"{key}.begun"
+def mark_of(folder: Path, key: str) -> Path:
+    """Return the mark of a job that has begun; it has a byte for each time."""
+    return folder / f"{key}{BEGUN}"
 
 
-def _do(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
+def work(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
+    """Work on one job and keep its record; what goes wrong with the tube is told, not raised.
+
+    Raises
+    ------
+    OSError
+        When the record cannot be written.
+    """
     from threadpoolctl import threadpool_limits
 
     try:
@@ -146,6 +208,7 @@ def _do(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     except TubeError as error:
         return Outcome(job.index, None, str(error))
     except Exception as error:  # one tube's surprise must not cost the others their numbers
-        return Outcome(job.index, None, f"unexpected {type(error).__name__}: {error}")
+        told = _FOLDERS.sub("", str(error))
+        return Outcome(job.index, None, f"unexpected {type(error).__name__}: {told}")
     save_record(folder, key, record)
     return Outcome(job.index, record)

@@ -9,9 +9,12 @@ from immunerecon.figures.courses import Limits
 from immunerecon.figures.saving import save_figure
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.results import Results
+from immunerecon.pipeline.seals import is_whole, seal, sealed_by
 from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.drawings import draw_study
 from immunerecon.report.page import write_page
+
+OUTPUTS_WRITTEN = "figures and report written"
 
 
 def write_outputs(results: Results) -> None:
@@ -20,6 +23,13 @@ def write_outputs(results: Results) -> None:
     drawings = list(draw_study(data))
     _save(drawings, results.folder / "figures")
     write_page(results.folder / "report.html", data, drawings)
+    seal(results.folder, OUTPUTS_WRITTEN, ["figures/", "report.html"], {})
+
+
+def outputs_are_current(results: Results) -> bool:
+    """Return whether figures and report of the run's tables are written, and nothing since."""
+    written = {OUTPUTS_WRITTEN, "figures written", "report written"}
+    return sealed_by(results.folder) in written and is_whole(results.folder, ["report.html"])
 
 
 def write_figures(results: Results, *, style: str = "nature") -> Path:
@@ -37,7 +47,10 @@ def write_figures(results: Results, *, style: str = "nature") -> Path:
     Path
         The folder ``figures`` of the results.
     """
-    return _save(list(draw_study(report_data(results), style=style)), results.folder / "figures")
+    drawings = list(draw_study(report_data(results), style=style))
+    folder = _save(drawings, results.folder / "figures")
+    seal(results.folder, "figures written", ["figures/"], {"style": style})
+    return folder
 
 
 def _save(drawings: Sequence[Drawing], folder: Path) -> Path:
@@ -59,7 +72,9 @@ def write_report(results: Results) -> Path:
     Path
         The page.
     """
-    return write_page(results.folder / "report.html", report_data(results))
+    page = write_page(results.folder / "report.html", report_data(results))
+    seal(results.folder, "report written", ["report.html"], {})
+    return page
 
 
 def _in_panel_order(results: Results) -> pd.DataFrame:

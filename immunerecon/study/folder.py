@@ -147,6 +147,18 @@ def read_study(folder: Path | str) -> Study:
     )
 
 
+def study_files(study: Study) -> list[str]:
+    """Return the files of a study folder that it was read from, besides FCS, relative to it."""
+    stems = ("samples", "patients", "blood_counts", "clinical_events", "chimerism")
+    settings = study.settings
+    strategies = [p.strategy for p in settings.panels.values() if p.strategy_is_path]
+    named = [FILE, *strategies, settings.reference_ranges]
+    named += [f"{stem}{suffix}" for stem in stems for suffix in (".csv", ".xlsx")]
+    if settings.compensation not in ("", "keyword", "controls"):
+        named.append(settings.compensation)
+    return sorted({name for name in named if name and (study.folder / name).is_file()})
+
+
 def _read_tables(folder: Path, settings: StudySettings | None) -> StudyTables:
     """Read all tables; their faults stand in them."""
     patients = read_records(folder, "patients", Patient)
