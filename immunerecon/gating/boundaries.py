@@ -21,6 +21,7 @@ _TAIL_WIDTHS = 3.5  # a tail cut leaves some 0.02 % of a normal population on th
 _FEWEST = 20  # events below which a density says nothing
 _FEWEST_A_SIDE = 10  # events, and share of all, that make a side more than outliers
 _LEAST_SHARE = 0.001
+_SATURATED = 0.99  # display
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,15 @@ def _density(values: Floats) -> NDArray[np.float64]:
     return np.asarray(gaussian_filter1d(counts, bandwidth / _STEP, mode="constant"))
 
 
+def _root_noise(n: int) -> float:
+    """Return the counting noise of the root of the density of n events.
+
+    That of the root of a count is 1/2 whatever the count; the kernel averages it.
+    """
+    bandwidth_steps = _POPULATION_WIDTH * n**-0.2 / _STEP
+    return 0.5 / math.sqrt(2 * math.sqrt(math.pi) * bandwidth_steps)
+
+
 def _window_on_grid(evidence: Evidence) -> tuple[int, int] | None:
     """Return the window as grid indices, None where it is open on a side."""
     low, high = evidence.window
@@ -154,9 +164,7 @@ def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[in
     if math.isfinite(evidence.window[0]):
         return None
     root = np.sqrt(density)
-    # Counting noise of the root of a count is 1/2 whatever the count; the kernel averages it.
-    bandwidth_steps = _POPULATION_WIDTH * evidence.values.size**-0.2 / _STEP
-    noise = 0.5 / math.sqrt(2 * math.sqrt(math.pi) * bandwidth_steps)
+    noise = _root_noise(evidence.values.size)
     peaks, _ = find_peaks(root, prominence=3 * noise)
     lower, upper = _sides(peaks, root, evidence)
     best, depth = None, 3 * noise
@@ -189,7 +197,10 @@ def _sides(
         lower = lower[_GRID[lower] < centre - 2 * max(spread, _STEP)]
         upper = np.array([np.searchsorted(_GRID, centre)])
     if evidence.tallest is not None:
-        tallest = peaks[[np.argmax(root[peaks])]]
+        # Saturated events are a spike at the top of the scale, taller than many a population.
+        modes = peaks[_GRID[peaks] < _SATURATED]
+        modes = modes if modes.size else peaks
+        tallest = modes[[np.argmax(root[modes])]]
         lower, upper = (tallest, upper) if evidence.tallest == "low" else (lower, tallest)
     return lower, upper
 
@@ -199,10 +210,16 @@ def _valley(
 ) -> tuple[float, float] | None:
     """Return the lowest point between the bounds and the confidence in it."""
     first, last = bounds
+    # A valley has higher ground on both sides; where the events end, the density is lower still.
+    left = np.maximum.accumulate(density)
+    right = np.maximum.accumulate(density[::-1])[::-1]
+    depth = np.sqrt(np.minimum(left, right)) - np.sqrt(density)
     inside = density[first : last + 1]
-    lowest = inside.min()
+    deep = np.flatnonzero(depth[first : last + 1] > 3 * _root_noise(n))
+    lowest = inside[deep].min() if deep.size else inside.min()
     # A gap without events is wide: its middle is as far from either side as one can be.
     floor = np.flatnonzero(inside <= lowest + 1e-9)
+    floor = np.intersect1d(floor, deep) if deep.size else floor
     position = first + int(floor[floor.size // 2])
     shoulder = min(density[: position + 1].max(), density[position:].max())
     if shoulder <= 0:
