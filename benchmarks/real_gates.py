@@ -1,8 +1,8 @@
 """Our gates beside those that people drew on the same files.
 
-Prints one row a population: manual count, ours, relative difference, and F1 of the members where the
-truth tells them. With a folder for pictures, draws each population that has members: events in both
-gates, in ours alone, and in theirs alone, on the axes of our gate.
+Prints one row a population: manual count, ours, relative difference, and F1 of the members where
+the truth tells them. With a folder for pictures, draws each population on the axes of our gate:
+events in both gates, in ours alone, and in theirs alone.
 
     python benchmarks/real_gates.py FOLDER_OF_REAL_FILES [FOLDER_FOR_PICTURES]
 """
@@ -79,6 +79,12 @@ def compare(manual: Manual, gated: GatedTube, rows: np.ndarray) -> dict[str, obj
     return {**row, "note": "over the bar" if far else "few" if manual.count <= FEW else ""}
 
 
+def table(case: Case, folder: Path) -> pd.DataFrame:
+    """Return one row a population of one file."""
+    gated, rows = gate_case(case, folder)
+    return pd.DataFrame([compare(found, gated, rows) for found in case.truth(folder)])
+
+
 def draw_members(manual: Manual, gated: GatedTube, rows: np.ndarray, ax) -> None:
     """Draw whom both, ours alone and theirs alone took, on the axes of our gate."""
     own = np.zeros(gated.n_events, dtype=bool)
@@ -107,9 +113,10 @@ def _thin(gated: GatedTube, at: np.ndarray, x: str, y: str) -> tuple[np.ndarray,
     return gated.columns[x][at], gated.columns[y][at]
 
 
-def picture(case: Case, manual: tuple[Manual, ...], gated: GatedTube, rows: np.ndarray) -> Figure:
+def picture(case: Case, folder: Path) -> Figure:
     """Draw every population of one file."""
-    shown = [found for found in manual if found.population in gated.members]
+    gated, rows = gate_case(case, folder)
+    shown = [found for found in case.truth(folder) if found.population in gated.members]
     figure = Figure(figsize=(16, 4 * -(-len(shown) // 4)), layout="constrained")
     for place, found in enumerate(shown, start=1):
         draw_members(found, gated, rows, figure.add_subplot(-(-len(shown) // 4), 4, place))
@@ -122,14 +129,11 @@ def main() -> None:
     folder = Path(sys.argv[1])
     pictures = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     for case in CASES:
-        gated, rows = gate_case(case, folder)
-        manual = case.truth(folder)
-        table = pd.DataFrame([compare(found, gated, rows) for found in manual])
-        print(f"\n{case.name}\n{table.round(3).to_string(index=False)}")
+        print(f"\n{case.name}\n{table(case, folder).round(3).to_string(index=False)}")
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
-            figure = picture(case, manual, gated, rows)
-            figure.savefig(pictures / f"{case.name.replace(', ', '_').replace(' ', '-')}.png", dpi=60)
+            name = case.name.replace(", ", "_").replace(" ", "-")
+            picture(case, folder).savefig(pictures / f"{name}.png", dpi=60)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def _mouse(folder: Path) -> tuple[Manual, ...]:
     """Labels of the events; T cells, of which some have no label, by FlowJo's count."""
     labels = _mouse_labels(folder)
     found = [
-        Manual(ours, " + ".join(theirs), int(np.isin(labels, theirs).sum()), np.isin(labels, theirs))
+        Manual(
+            ours, " + ".join(theirs), int(np.isin(labels, theirs).sum()), np.isin(labels, theirs)
+        )
         for ours, theirs in _LABELS.items()
     ]
     return (*found, Manual("T", "T cells", 10745))
@@ -142,7 +144,9 @@ def _bounds(text: str) -> list[tuple[str, float, float]]:
     names = [value for key, value in parts if key == 1 and isinstance(value, str)]
     if len(names) == 1 and not isinstance(parts[1][1], list):
         return [(names[0], float(parts[1][1]), float(parts[2][1]))]
-    names = [part[1][0][1] if isinstance(part[1], list) else part[1] for part in parts if part[0] == 1]
+    names = [
+        part[1][0][1] if isinstance(part[1], list) else part[1] for part in parts if part[0] == 1
+    ]
     low, high = (part[1] for part in parts if part[0] == 2)
     return [(n, float(a[1]), float(b[1])) for n, a, b in zip(names, low, high, strict=True)]
 

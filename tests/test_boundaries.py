@@ -53,6 +53,23 @@ def test_window_holds_the_boundary():
     assert 0.55 <= value <= 0.9
 
 
+def test_the_end_of_the_events_is_no_valley():
+    rng = np.random.default_rng(6)
+    # Debris is cut off by the cytometer's threshold at 0.2: nothing lies below it.
+    debris = rng.normal(0.22, 0.04, 4000)
+    values = np.append(debris[debris > 0.2], rng.normal(0.5, 0.05, 5000)).astype(np.float32)
+    value, _, _ = place_boundary(Evidence(values, window=(0.1, 0.42)))
+    assert 0.3 < value < 0.42
+
+
+def test_saturated_events_are_not_the_tallest_peak():
+    rng = np.random.default_rng(7)
+    saturated = np.full(3000, 1.0)
+    values = np.concatenate([_two_peaks(rng, low=2000, high=6000), saturated]).astype(np.float32)
+    value, _, _ = place_boundary(Evidence(values, tallest="high"))
+    assert 0.3 < value < 0.5
+
+
 def test_no_events_give_nothing():
     value, confidence, method = place_boundary(Evidence(np.empty(0, dtype=np.float32)))
     assert math.isnan(value)

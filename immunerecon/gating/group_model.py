@@ -101,6 +101,8 @@ def fit_group(
     ----------
     .. [1] Lo K, Brinkman RR, Gottardo R. Cytometry A 2008;73:321-332. doi:10.1002/cyto.a.20531
     """
+    if len(evidence[0].cells) < _FEWEST_KINDS:
+        return None
     pool = pool_events(evidence)
     start, number = start_mixture(evidence, pool, resting)
     if len(start.names) < _FEWEST_KINDS:
