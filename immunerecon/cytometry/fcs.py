@@ -44,7 +44,10 @@ class _DataSet:
     text: Text
 
 
-def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
+FileState = tuple[int, int, int]
+
+
+def read_fcs(path: Path, *, dataset: int | None = None, sha256: str = "") -> Tube:
     """Read the events of one data set of an FCS file, or say why they cannot be trusted.
 
     Parameters
@@ -53,6 +56,8 @@ def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
         The file.
     dataset
         Which data set of a file that holds several, counted from 1.
+    sha256
+        Of the file, where it is known; left out, it is computed.
 
     Returns
     -------
@@ -94,23 +99,38 @@ def read_fcs(path: Path, *, dataset: int | None = None) -> Tube:
     ...         print(error.reason)
     at byte 0: the file does not begin with FCS, so it is no FCS file
     """
-    before = _state(path)
+    before = file_state(path)
     content = _map(path, n_bytes=before[0])
     data_set = _chosen(_data_sets(content), dataset)
-    # Hashing takes as long as reading and leaves the interpreter free.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        digest = pool.submit(hashlib.sha256, content.data)
+    if sha256:
         tube = _read_data_set(data_set)
-    if _state(path) != before:
+    else:
+        # Hashing takes as long as reading and leaves the interpreter free.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            digest = pool.submit(hashlib.sha256, content.data)
+            tube = _read_data_set(data_set)
+        sha256 = digest.result().hexdigest()
+    if file_state(path) != before:
         raise FcsError(
             "the file changed while it was read",
             remedy="Wait until the cytometer or the copy has finished, then run again",
         )
-    return replace(tube, sha256=digest.result().hexdigest())
+    return replace(tube, sha256=sha256)
 
 
-def _state(path: Path) -> tuple[int, int, int]:
-    """Return what tells whether a file was changed; refuse what is no plain file."""
+def file_state(path: Path) -> FileState:
+    """Return what tells whether a file was changed: size, time of its last change, inode.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    FcsError
+        When it cannot be read, or is no plain file.
+    """
     try:
         status = path.stat()
     except OSError as error:

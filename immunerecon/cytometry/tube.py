@@ -128,7 +128,10 @@ class Tube:
 
     def select(self, kept: NDArray[np.bool_]) -> "Tube":
         """Return the tube with only the events where `kept` is true."""
-        rows = np.flatnonzero(kept)
+        return self if kept.all() else self.take(np.flatnonzero(kept))
+
+    def take(self, rows: NDArray[np.intp]) -> "Tube":
+        """Return the tube with only the events in these rows."""
         columns = np.empty((len(self.channels), rows.size), dtype=np.float32)
         for column, values in zip(columns, self.events.T, strict=True):
             np.take(values, rows, out=column, mode="clip")

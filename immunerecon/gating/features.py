@@ -47,6 +47,35 @@ def features(columns: Mapping[str, Floats], dimensions: Sequence[str]) -> Floats
     return np.column_stack(values).astype(np.float32)
 
 
+def columns_of(values: Floats, dimensions: Sequence[str]) -> dict[str, Floats]:
+    """Return the display values behind features.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, d)
+        As `features` returns them.
+    dimensions
+        Which, in this order.
+
+    Returns
+    -------
+    dict of ndarray, shape (n,)
+        By dimension. Scatter below the least that `features` tells apart comes back as that.
+
+    Examples
+    --------
+    >>> columns = {"SSC-A": np.float32([0.01, 0.5]), "CD3": np.float32([0.2, 0.7])}
+    >>> columns_of(features(columns, ["SSC-A", "CD3"]), ["SSC-A", "CD3"])["SSC-A"].round(4)
+    array([0.01, 0.5 ], dtype=float32)
+    """
+    return {
+        name: (10 ** ((column.astype(np.float64) - 1) / _DECADE)).astype(np.float32)
+        if is_scatter(name)
+        else column
+        for name, column in zip(dimensions, values.T, strict=True)
+    }
+
+
 def gain_slopes(scales: Mapping[str, Scale], dimensions: Sequence[str]) -> Floats:
     """Return how far a feature moves for a unit of the logarithm of the gain.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from immunerecon.cytometry.compensation import Spillover, compensate, spillover_from_keyword
-from immunerecon.cytometry.fcs import read_fcs
+from immunerecon.cytometry.fcs import FileState, file_state, read_fcs
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
@@ -14,6 +14,7 @@ from immunerecon.gating.dimensions import FILE, Dimension, Events, spectrum_of
 from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy
+from immunerecon.pipeline.records import Record
 from immunerecon.study.panel import find_markers
 
 
@@ -51,8 +52,12 @@ class TubeJob:
         Which spillover serves it.
     volume
         What is known of the blood behind it.
-    sha256
-        Of the file, once it is known.
+    gated
+        Whether populations are counted in it; a single stain is only surveyed.
+    sha256, state
+        Of the file, once they are known.
+    survey
+        What the first pass found, once it has been made.
     scales
         Display scale of each marker, once they are chosen.
     placement
@@ -66,7 +71,10 @@ class TubeJob:
     channels: Mapping[str, str] = field(default_factory=dict)
     compensation: Compensation = Compensation()
     volume: TubeVolume = field(default_factory=TubeVolume)
+    gated: bool = True
     sha256: str = ""
+    state: FileState | None = None
+    survey: Record | None = None
     scales: Mapping[str, Scale] = field(default_factory=dict)
     placement: Placement = ALONE
 
@@ -77,12 +85,13 @@ def open_tube(job: TubeJob) -> Tube:
     Raises
     ------
     TubeError
-        When the file cannot be used, or is not the one that was surveyed.
+        When the file cannot be used, or is not the one whose content was looked at before.
     """
-    tube = read_fcs(job.path, dataset=job.dataset)
-    if job.sha256 and tube.sha256 != job.sha256:
+    # Size and time tell a change as well as a second look at all bytes would; the inode is another
+    # one where a machine of a cluster sees the folder otherwise.
+    if job.state is not None and file_state(job.path)[:2] != job.state[:2]:
         raise TubeError("the file changed while the study was being run", remedy="Run again")
-    return tube
+    return read_fcs(job.path, dataset=job.dataset, sha256=job.sha256)
 
 
 def markers_of(tube: Tube, job: TubeJob) -> dict[str, str]:

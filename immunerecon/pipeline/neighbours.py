@@ -1,29 +1,43 @@
 """What the tubes of a study tell each other: evidence of each, one placement for each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 
-from immunerecon.cytometry.quality import clean
+from immunerecon.cytometry.transforms import Scale
+from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.engine import evidence_of
 from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.placement import Placement
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
+from immunerecon.gating.rescaling import rescale_evidence
+from immunerecon.pipeline.jobs import TubeJob, markers_of
 from immunerecon.pipeline.records import Record
-from immunerecon.pipeline.scales import instrument_key
+from immunerecon.pipeline.scales import choose_scales, instrument_key
 from immunerecon.study.folder import Study
 
 
-def evidence_to_record(job: TubeJob) -> Record:
-    """Return what one tube tells the others of its panel."""
-    raw = open_tube(job)
-    tube = compensated(raw.select(clean(raw).kept), job.compensation)
-    markers = markers_of(tube, job)
-    evidence = evidence_of(tube, job.strategy, markers=markers, scales=job.scales)
+def evidence_to_record(
+    tube: Tube, job: TubeJob, *, scales: Mapping[str, Scale], events_each: int
+) -> Record:
+    """Return what one tube tells the others of its panel.
+
+    Parameters
+    ----------
+    tube
+        Clean, compensated events, all or a sample.
+    job
+        The tube's.
+    scales
+        Its display scales.
+    events_each
+        How many events of the whole tube each one stands for.
+    """
+    evidence = evidence_of(tube, job.strategy, markers=markers_of(tube, job), scales=scales)
+    evidence = replace(evidence, weights=evidence.weights * np.float32(events_each))
     values = {field.name: getattr(evidence, field.name) for field in fields(evidence)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     return Record(
@@ -37,19 +51,26 @@ def evidence_to_record(job: TubeJob) -> Record:
     )
 
 
-def _evidence(record: Record) -> TubeEvidence:
-    facts: Mapping[str, Any] = record.facts
-    return TubeEvidence(
+def _evidence(survey: Record, scales: Mapping[str, Scale]) -> TubeEvidence:
+    """Return the evidence of a survey on these scales."""
+    facts: Mapping[str, Any] = survey.facts
+    arrays = {
+        field.name: survey.arrays[field.name]
+        for field in fields(TubeEvidence)
+        if field.name in survey.arrays
+    }
+    own = TubeEvidence(
         cells=tuple(facts["cells"]),
         dimensions=tuple(facts["dimensions"]),
         moves=tuple(frozenset(markers) for markers in facts["moves"]),
         boundaries=tuple(Boundary(**boundary) for boundary in facts["boundaries"]),
-        **record.arrays,
+        **arrays,
     )
+    return rescale_evidence(own, own=choose_scales([survey]), common=scales)
 
 
 def place_tubes(
-    study: Study, surveys: Mapping[int, Record], evidence: Mapping[int, Record]
+    study: Study, surveys: Mapping[int, Record], scales: Mapping[int, Mapping[str, Scale]]
 ) -> dict[int, Placement]:
     """Place the gates of every tube by what all tubes know.
 
@@ -57,19 +78,22 @@ def place_tubes(
     ----------
     study
         The study.
-    surveys, evidence
-        Of each tube, by its position in samples.csv.
+    surveys
+        Of each tube that has evidence, by its position in samples.csv.
+    scales
+        The display scales that it shares with others.
 
     Returns
     -------
     dict of Placement
-        By position; the order of the rows plays no part.
+        By position; the order of the rows plays no part. A tube's own boundaries are among them,
+        so that they need not be looked for again.
     """
     from threadpoolctl import threadpool_limits
 
     samples = study.samples
     # Sums depend on their order in the last bit, so tubes are put in the order of their names.
-    named = sorted(evidence, key=lambda index: (samples[index].file, samples[index].dataset or 0))
+    named = sorted(surveys, key=lambda index: (samples[index].file, samples[index].dataset or 0))
     identities = {
         number: TubeIdentity(
             patient=samples[index].patient,
@@ -81,10 +105,19 @@ def place_tubes(
         )
         for number, index in enumerate(named)
     }
-    told = {number: _evidence(evidence[index]) for number, index in enumerate(named)}
+    told = {number: _evidence(surveys[index], scales[index]) for number, index in enumerate(named)}
     with threadpool_limits(1):
         placed = borrow(told, identities)
-    return {named[number]: placement for number, placement in placed.items()}
+    return {
+        named[number]: replace(
+            placement,
+            boundaries={
+                **{found.name: found for found in told[number].boundaries},
+                **placement.boundaries,
+            },
+        )
+        for number, placement in placed.items()
+    }
 
 
 def batch_of(named: str, survey: Record) -> str:

@@ -80,6 +80,7 @@ def plan_study(study: Study) -> Plan:
             dataset=sample.dataset,
             channels=panel.markers,
             volume=_volume(study, sample),
+            gated=sample.role in GATED_ROLES,
         )
     return Plan(_compensated(study, jobs), refused)
 
@@ -196,6 +197,7 @@ def job_inputs(job: TubeJob) -> list[object]:
         if spillover is None
         else [list(spillover.channels), np.ravel(spillover.matrix).tolist()],
         repr(job.volume),
+        job.gated,
         sorted((marker, repr(scale)) for marker, scale in job.scales.items()),
         value_digest(job.placement),
     ]

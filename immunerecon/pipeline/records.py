@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from immunerecon.files import write_atomically
 
 Array = NDArray[Any]
+_FACTS = "facts"
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,89 @@ def record_key(step: str, *inputs: object) -> str:
     return f"{step}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def save_record(folder: Path, key: str, record: Record) -> None:
-    """Keep a record; the same record gives the same bytes."""
-    facts = np.frombuffer(json.dumps(record.facts, sort_keys=True).encode(), dtype=np.uint8)
+@dataclass(frozen=True)
+class StoredArrays(Mapping[str, Array]):
+    """The arrays of a kept record, each read when it is asked for.
+
+    A study of ten thousand tubes has more of them than fit into memory.
+
+    Parameters
+    ----------
+    path
+        File of the record.
+    names
+        Of the arrays.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.names:
+            raise KeyError(name)
+        with zipfile.ZipFile(self.path) as archive:
+            return _read_member(archive, f"_{name}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def save_record(folder: Path, key: str, record: Record) -> Record:
+    """Keep a record; the same record gives the same bytes.
+
+    Parameters
+    ----------
+    folder, key
+        Where, and under which name.
+    record
+        What to keep.
+
+    Returns
+    -------
+    Record
+        The same, with its arrays on disk.
+    """
     stream = io.BytesIO()
-    named: dict[str, Any] = {f"_{name}": array for name, array in record.arrays.items()}
-    np.savez_compressed(stream, facts=facts, **named)
-    write_atomically(_place(folder, key), stream.getvalue())
+    with zipfile.ZipFile(stream, "w") as archive:
+        facts = np.frombuffer(json.dumps(record.facts, sort_keys=True).encode(), dtype=np.uint8)
+        _write_member(archive, _FACTS, facts)
+        for name, array in record.arrays.items():
+            _write_member(archive, f"_{name}", array)
+    path = write_atomically(_place(folder, key), stream.getvalue())
+    return Record(record.facts, StoredArrays(path, tuple(record.arrays)))
 
 
 def load_record(folder: Path, key: str) -> Record | None:
     """Return a record, None where there is none or it is damaged (it is then made again)."""
+    path = _place(folder, key)
     try:
-        with np.load(_place(folder, key), allow_pickle=False) as archive:
-            facts = json.loads(archive["facts"].tobytes())
-            arrays = {name[1:]: archive[name] for name in archive.files if name[0] == "_"}
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
+            facts = json.loads(_read_member(archive, _FACTS).tobytes())
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
     except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return Record(facts, arrays)
+    return Record(facts, StoredArrays(path, tuple(name[1:] for name in names if name[0] == "_")))
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    """Write one array as NumPy does, measured values as they are: they hardly get smaller."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
+    packed = zipfile.ZIP_STORED if array.dtype.kind == "f" else zipfile.ZIP_DEFLATED
+    # Without a date of its own, a member has the same bytes on every day.
+    place = zipfile.ZipInfo(f"{name}.npy")
+    archive.writestr(place, content.getvalue(), packed, compresslevel=1)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> Array:
+    with archive.open(f"{name}.npy") as member:
+        array: Array = np.lib.format.read_array(member, allow_pickle=False)
+    return array
 
 
 def _place(folder: Path, key: str) -> Path:

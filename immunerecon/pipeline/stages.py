@@ -1,15 +1,18 @@
-"""The steps that every tube goes through: survey, scales, gates."""
+"""The steps that every tube goes through: a first pass, what all tubes tell together, gates."""
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from immunerecon.cytometry.fcs import file_state
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.pipeline.crews import Crew
+from immunerecon.errors import TubeError
+from immunerecon.pipeline.crews import Crew, processes_of
 from immunerecon.pipeline.jobs import TubeJob
-from immunerecon.pipeline.neighbours import evidence_to_record, place_tubes
-from immunerecon.pipeline.plan import GATED_ROLES, Plan, code_version, job_inputs
+from immunerecon.pipeline.neighbours import place_tubes
+from immunerecon.pipeline.plan import Plan, code_version, job_inputs
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, record_key
 from immunerecon.pipeline.scales import choose_scales, instrument_key
@@ -18,7 +21,7 @@ from immunerecon.pipeline.tubes import gate_to_record
 from immunerecon.pipeline.workers import Step, run_step
 from immunerecon.study.folder import Study
 
-_DOING = {"survey": "Reading", "evidence": "Learning", "gate": "Gating"}
+_DOING = {"survey": "Reading", "gate": "Gating"}
 
 
 @dataclass(frozen=True)
@@ -74,20 +77,21 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     workers
         Processes, a cluster, or a share of a job array.
     """
-    jobs = {index: replace(job, sha256=_sha256(job.path)) for index, job in plan.jobs.items()}
+    jobs, unreadable = _identified(plan.jobs, processes_of(workers))
     copies = _copies(study, jobs)
     jobs = {index: job for index, job in jobs.items() if index not in copies}
     surveys, unread, _ = _run("survey", survey_tube, jobs, records, workers)
-    scaled = {
-        index: replace(jobs[index], scales=scales)
-        for index, scales in _scales(study, surveys).items()
-    }
-    evidence, silent, _ = _run("evidence", evidence_to_record, scaled, records, workers)
+    silent = {i: s.facts["silent"] for i, s in surveys.items() if "silent" in s.facts}
+    telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
+    scales = _scales(study, telling)
     placed = {
-        index: replace(scaled[index], placement=placement)
-        for index, placement in place_tubes(study, surveys, evidence).items()
+        index: replace(
+            jobs[index], survey=surveys[index], scales=scales[index], placement=placement
+        )
+        for index, placement in place_tubes(study, telling, scales).items()
     }
-    return Prepared(placed, surveys, {**plan.refused, **copies, **unread, **silent})
+    errors = {**plan.refused, **unreadable, **copies, **unread, **silent}
+    return Prepared(placed, surveys, errors)
 
 
 def run_stages(study: Study, plan: Plan, records: Path, *, workers: Crew) -> Stages:
@@ -114,9 +118,32 @@ def _run(
     return dict(sorted(done.items())), dict(sorted(errors.items())), keys
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _identified(
+    jobs: Mapping[int, TubeJob], workers: int
+) -> tuple[dict[int, TubeJob], dict[int, str]]:
+    """Return the jobs with the content of their files, and why other files cannot be read."""
+    known: dict[int, TubeJob] = {}
+    errors: dict[int, str] = {}
+    # Hashing leaves the interpreter free: threads do.
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        found = {index: pool.submit(_with_content, job) for index, job in jobs.items()}
+        for index, future in found.items():
+            try:
+                known[index] = future.result()
+            except TubeError as error:
+                errors[index] = str(error)
+    return known, errors
+
+
+def _with_content(job: TubeJob) -> TubeJob:
+    """Return the job with the SHA-256 of its file, and the file's state when it was taken."""
+    state = file_state(job.path)
+    try:
+        with job.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+    except OSError as error:
+        raise TubeError(f"the file cannot be read: {error.strerror}") from error
+    return replace(job, sha256=digest.hexdigest(), state=state)
 
 
 def _copies(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, str]:
@@ -135,12 +162,11 @@ def _copies(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, str]:
 
 
 def _scales(study: Study, surveys: Mapping[int, Record]) -> dict[int, dict[str, Scale]]:
-    """Return the display scales of each tube to be gated, shared by panel and instrument."""
+    """Return the display scales of each tube, shared by panel and instrument."""
     groups: dict[object, list[int]] = {}
     for index, survey in surveys.items():
-        if study.samples[index].role in GATED_ROLES:
-            key = (study.samples[index].panel, instrument_key(survey.facts))
-            groups.setdefault(key, []).append(index)
+        key = (study.samples[index].panel, instrument_key(survey.facts))
+        groups.setdefault(key, []).append(index)
     return {
         index: scales
         for members in groups.values()

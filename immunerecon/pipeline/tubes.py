@@ -22,6 +22,7 @@ from immunerecon.gating.pictures import GatePicture, picture_gates
 from immunerecon.pipeline.jobs import TubeJob, compensated, events_of, markers_of, open_tube
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
+from immunerecon.pipeline.survey import cleaning_of
 
 DONOR_PARENTS = ("NK", "T", "B")
 NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
@@ -73,7 +74,7 @@ def gate_file(job: TubeJob) -> Gated:
         When the file cannot be used.
     """
     raw = open_tube(job)
-    cleaning = clean(raw)
+    cleaning = clean(raw) if job.survey is None else cleaning_of(job.survey)
     tube = compensated(raw.select(cleaning.kept), job.compensation)
     markers = markers_of(tube, job)
     gated = gate_tube(

@@ -210,5 +210,4 @@ def work(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     except Exception as error:  # one tube's surprise must not cost the others their numbers
         told = _FOLDERS.sub("", str(error))
         return Outcome(job.index, None, f"unexpected {type(error).__name__}: {told}")
-    save_record(folder, key, record)
-    return Outcome(job.index, record)
+    return Outcome(job.index, save_record(folder, key, record))
