@@ -121,7 +121,10 @@ class ExactScale:
         return display
 
 
-def exact_of(scale: Linear | Arcsinh | Logicle | ExactScale) -> ExactScale:
+AnyScale = Linear | Arcsinh | Logicle | ExactScale
+
+
+def exact_of(scale: AnyScale) -> ExactScale:
     """Return the same scale in full precision.
 
     Examples

@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 
 from immunerecon.errors import Problem, StudyError
 from immunerecon.study.numerals import Amount, Whole
+from immunerecon.study.plain_yaml import read_plain_yaml
 from immunerecon.study.records import explain
 from immunerecon.study.spelling import nearest
 
 FILE = "study.yaml"
 MAX_BYTES = 256_000
-MAX_DEPTH = 10
 
 DEFAULT_THRESHOLDS: dict[str, tuple[float, ...]] = {
     "Lymphocytes": (300.0, 500.0, 1000.0),
@@ -137,37 +134,7 @@ def _read_yaml(folder: Path) -> object:
     path = folder / FILE
     if not path.is_file():
         raise StudyError([Problem(FILE, "is missing", accepted=f"a study folder holds {FILE}")])
-    if path.stat().st_size > MAX_BYTES:
-        raise StudyError([Problem(FILE, f"is larger than {MAX_BYTES // 1000} kB")])
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        _refuse_cleverness(text)
-        return YAML(typ="base", pure=True).load(text)
-    except UnicodeDecodeError:
-        raise StudyError([Problem(FILE, "is not UTF-8 text")]) from None
-    except MarkedYAMLError as error:
-        row = error.problem_mark.line + 1 if error.problem_mark else None
-        raise StudyError([Problem(FILE, error.problem or "is not YAML", row=row)]) from None
-    except (YAMLError, TypeError) as error:  # TypeError: a list as a key
-        raise StudyError([Problem(FILE, f"is not YAML of plain keys: {error}")]) from None
-
-
-def _refuse_cleverness(text: str) -> None:
-    """Refuse tags, anchors, aliases and deep nesting before anything is built."""
-    depth = 0
-    for event in YAML(typ="base", pure=True).parse(text):
-        tag = getattr(event, "tag", None)
-        row = event.start_mark.line + 1
-        if isinstance(event, NodeEvent) and event.anchor:  # an alias is a node event, too
-            raise StudyError([Problem(FILE, "holds an anchor or alias", row=row)])
-        if tag:
-            raise StudyError([Problem(FILE, f"holds the tag {tag}", row=row)])
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise StudyError([Problem(FILE, f"is nested deeper than {MAX_DEPTH}", row=row)])
+    return read_plain_yaml(path, most_bytes=MAX_BYTES)
 
 
 def _without_empty(content: dict[Any, Any]) -> dict[Any, Any]:
