@@ -34,6 +34,8 @@ def _by_name(names: Mapping[str, str]) -> dict[str, str]:
 
 _LIGAND_OF_ALLELE = _by_name(_C_EXCEPTIONS) | _by_name(_AB_EXCEPTIONS)
 _LIGAND_OF_ANTIGEN = _by_name(_AB_LIGANDS)
+# What the common alleles of a group carry where its rare ones differ.
+_USUAL = {"C*12": "C1", "C*15": "C2", "C*16": "C1", "B62": "none"}
 _PROTECTION = {"A23": "weak", "A25": "weak", "A24": "strong", "A32": "strong", "B13": "none"}
 _RECEPTORS = {"C1": "KIR2DL2/3", "C2": "KIR2DL1", "Bw4": "KIR3DL1", "A3/A11": "KIR3DL2"}
 
@@ -137,11 +139,38 @@ def allele_ligand(allele: Allele) -> AlleleLigand:
     return AlleleLigand("Bw4" if all(map(_is_bw4, ligands)) else "unknown")
 
 
+def usual_ligand(allele: Allele) -> AlleleLigand:
+    """Return the KIR ligand of an allele, of its group's common alleles where typing is ambiguous.
+
+    Parameters
+    ----------
+    allele
+        Of HLA-A, -B or -C.
+
+    Returns
+    -------
+    AlleleLigand
+        As `allele_ligand`, but C1 for C*12 and C*16, C2 for C*15 and none for B15 that were
+        typed to one field; what is as ambiguous among common alleles (B12) stays unknown.
+
+    Examples
+    --------
+    >>> from immunerecon.study.alleles import parse_typing
+    >>> [usual_ligand(allele).ligand for allele in parse_typing("B12 B15 C*16").alleles]
+    ['unknown', 'none', 'C1']
+    """
+    known = allele_ligand(allele)
+    if known.ligand != "unknown":
+        return known
+    group = "B62" if "B62" in allele.antigens else allele.name
+    return AlleleLigand(_USUAL.get(group, "unknown"))
+
+
 def _is_bw4(ligand: str) -> bool:
     return ligand.startswith("Bw4")
 
 
-def carries(allele: Allele, ligand: str) -> bool | None:
+def carries(allele: Allele, ligand: str, *, usual: bool = False) -> bool | None:
     """Tell whether an allele carries a ligand; None when its typing leaves it open.
 
     Parameters
@@ -150,6 +179,8 @@ def carries(allele: Allele, ligand: str) -> bool | None:
         Of HLA-A, -B or -C.
     ligand
         ``C1``, ``C2``, ``Bw4`` or ``A3/A11``.
+    usual
+        Whether an ambiguous typing is taken for the common alleles of its group.
 
     Examples
     --------
@@ -157,17 +188,20 @@ def carries(allele: Allele, ligand: str) -> bool | None:
     >>> [carries(allele, "Bw4") for allele in parse_typing("A*24:04 B*27:05 B12").alleles]
     [False, True, None]
     """
-    found = allele_ligand(allele).ligand
+    found = (usual_ligand if usual else allele_ligand)(allele).ligand
     return None if found == "unknown" else found.startswith(ligand)
 
 
-def kir_ligands(typing: Typing) -> KirLigands:
+def kir_ligands(typing: Typing, *, usual: bool = False) -> KirLigands:
     """Return the KIR ligands of one person.
 
     Parameters
     ----------
     typing
         HLA-A, -B and -C; C1 needs HLA-B as well, for B*46 and B*73 carry it.
+    usual
+        Whether an ambiguous typing (C*12, C*15, C*16 or B15 of one field) is taken for the common
+        alleles of its group, as publications do; else such a ligand is open.
 
     Examples
     --------
@@ -178,7 +212,7 @@ def kir_ligands(typing: Typing) -> KirLigands:
     """
 
     def find(ligand: str, loci: str) -> Presence:
-        return typing.presence(loci, lambda allele: carries(allele, ligand), ligand)
+        return typing.presence(loci, lambda allele: carries(allele, ligand, usual=usual), ligand)
 
     return KirLigands(
         c1=find("C1", "BC"),
