@@ -1,5 +1,6 @@
 """From a draw and its model to the estimate, its interval and the limit of blank."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,8 @@ from immunerecon.enumeration.limits import predict_background
 
 Floats = NDArray[np.float64]
 
-POINTS = 31  # of the fraction, where its posterior is evaluated
+POINTS = 13  # of the fraction, where its posterior is evaluated
+BETWEEN = 10  # steps from one to the next, over which its logarithm is interpolated
 
 
 def build_mixture(controls: Controls, shapes: Shapes) -> Mixture:
@@ -34,10 +36,10 @@ def build_mixture(controls: Controls, shapes: Shapes) -> Mixture:
     shapes
         Their smoothed distributions.
     """
-    leaked = (controls.blanks * controls.right).sum(axis=1)
+    leaked = (controls.blanks * controls.background).sum(axis=1)
     leak = predict_background(leaked.tolist(), controls.blanks.sum(axis=1).tolist())
-    seen, given = controls.donor_seen
-    miss = predict_background([given - seen], [given])
+    missed = controls.donor[~controls.graft].sum()
+    miss = predict_background([missed], [controls.donor.sum()])
     return Mixture(
         shapes=shapes,
         edges=bin_edges(controls),
@@ -140,21 +142,30 @@ def posterior_interval(
     One posterior for each bootstrap replicate of the controls, with Jeffreys' prior
     (the root of the information on the fraction); the replicates are averaged.
     """
-    grid = _fraction_grid(fit, float(counts.sum()))
+    from scipy.interpolate import CubicSpline
+
+    spread = _fraction_grid(fit, float(counts.sum()))
+    grid = spread(np.linspace(0, 1, POINTS))
+    first = Tubes(grid, np.tile(fit.nuisance, (POINTS, 1)), np.zeros(POINTS, dtype=np.intp))
+    profile = fit_tubes(model, counts, first, held=True)
     replicates = model.shapes.recipient.shape[1] - 1
     tubes = Tubes(
         np.tile(grid, replicates),
-        np.tile(fit.nuisance, (POINTS * replicates, 1)),
+        np.tile(profile.nuisance, (replicates, 1)),
         np.repeat(np.arange(1, replicates + 1), POINTS),
     )
     fitted = fit_tubes(model, counts, tubes, held=True)
-    log_marginal = fitted.log_marginal.reshape(replicates, POINTS)
-    prior = np.sqrt(np.maximum(fitted.information, 0.0)).reshape(replicates, POINTS)
-    density = np.exp(log_marginal - log_marginal.max(axis=1, keepdims=True)) * prior
-    mass = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(grid)
+    log_prior = np.log(np.maximum(fitted.information, 1e-300)) / 2
+    log_density = (fitted.log_marginal + log_prior).reshape(replicates, POINTS)
+    place = np.arange(POINTS)
+    fine = np.linspace(0, POINTS - 1, (POINTS - 1) * BETWEEN + 1)
+    log_density = CubicSpline(place, log_density, axis=1)(fine)
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    fractions = spread(fine / (POINTS - 1))
+    mass = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(fractions)
     cumulated = np.cumsum(mass / mass.sum(axis=1, keepdims=True), axis=1).mean(axis=0)
     tail = (1 - level) / 2
-    low, high = np.interp([tail, 1 - tail], np.concatenate([[0.0], cumulated]), grid)
+    low, high = np.interp([tail, 1 - tail], np.concatenate([[0.0], cumulated]), fractions)
     return float(low), float(high)
 
 
@@ -174,12 +185,13 @@ def split_draw(model: Mixture, total: float, fit: Fit, edges: Floats) -> tuple[F
     return total * (1 - share) * parts.recipient[0], total * share * parts.donor[0]
 
 
-def _fraction_grid(fit: Fit, total: float) -> Floats:
-    """Cover the posterior evenly on the root scale of the rarer kind of cells."""
+def _fraction_grid(fit: Fit, total: float) -> Callable[[Floats], Floats]:
+    """Return what maps 0-1 evenly over the posterior, on the root scale of the rarer cells."""
     centre, sd = float(fit.fraction[0]), 1.3 / np.sqrt(fit.information[0])
     low, high = max(centre - 7 * sd, 0.0), min(centre + 7 * sd + 8 / total, 1.0)
     if centre > 0.5:
         low = max(low - 8 / total, 0.0)
-        root = np.linspace(np.sqrt(1 - low), np.sqrt(1 - high), POINTS)
-        return np.asarray(1 - root**2, dtype=float)
-    return np.asarray(np.linspace(np.sqrt(low), np.sqrt(high), POINTS) ** 2, dtype=float)
+        ends = np.sqrt([1 - low, 1 - high])
+        return lambda place: 1 - (ends[0] + place * (ends[1] - ends[0])) ** 2
+    ends = np.sqrt([low, high])
+    return lambda place: (ends[0] + place * (ends[1] - ends[0])) ** 2

@@ -10,6 +10,7 @@ from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes
 
 Floats = NDArray[np.float64]
 
+CORE = 6.0  # SD from its peak beyond which a cell does not belong to the peak's own shape
 CELLS = 512  # of the fine grid; shapes are shifted by interpolating between its edges
 
 
@@ -26,6 +27,10 @@ class Controls:
         Edges of the fine grid.
     boundary
         Where recipient cells end and donor cells begin, between the two.
+    recipient_end, donor_start
+        Where either kind's peak ends on the other's side: at the boundary or before it. Recipient
+        cells further on are background, whose rate differs from tube to tube; donor cells on the
+        hither side are missed.
     recipient, donor : ndarray, shape (CELLS,)
         Events of the patient's and the donor's control tubes.
     blanks : ndarray, shape (tubes, CELLS)
@@ -40,6 +45,8 @@ class Controls:
     unit: float
     grid: Floats
     boundary: float
+    recipient_end: float
+    donor_start: float
     recipient: Floats
     donor: Floats
     blanks: Floats
@@ -50,6 +57,16 @@ class Controls:
     def right(self) -> NDArray[np.bool_]:
         """Which cells of the grid lie on the donor's side."""
         return self.grid[:-1] >= self.boundary
+
+    @property
+    def background(self) -> NDArray[np.bool_]:
+        """Which cells of the grid lie beyond the recipient's peak."""
+        return self.grid[:-1] >= self.recipient_end
+
+    @property
+    def graft(self) -> NDArray[np.bool_]:
+        """Which cells of the grid belong to the donor's peak."""
+        return self.grid[:-1] >= self.donor_start
 
     @property
     def donor_seen(self) -> tuple[int, int]:
@@ -75,8 +92,8 @@ class Shapes:
     grid : ndarray, shape (CELLS + 1,)
         Edges of the fine grid.
     recipient, donor : ndarray, shape (2, 1 + replicates, CELLS + 1)
-        Cumulative distributions of the events on their own side of the boundary (0)
-        and of those on the wrong side (1).
+        Cumulative distributions of the events of the peak (0) and of those beyond its end, on
+        the other kind's side (1).
     """
 
     grid: Floats
@@ -109,12 +126,18 @@ def align_controls(tubes: MarkerTubes) -> Controls:
     gains = [float(np.median(values[values < boundary])) for values in own + others]
     blanks = [values - gain for values, gain in zip(own + others, gains, strict=True)]
     grid = _grid(blanks, given)
+    ends = _peak_ends(given, boundary)
+    boundary, recipient_end, donor_start = (
+        float(grid[np.searchsorted(grid, place)]) for place in (boundary, *ends)
+    )
     counts = np.array([_histogram(values, grid) for values in blanks])
     return Controls(
         origin=origin,
         unit=unit,
         grid=grid,
-        boundary=float(grid[np.searchsorted(grid, boundary)]),
+        boundary=boundary,
+        recipient_end=recipient_end,
+        donor_start=donor_start,
         recipient=counts[: len(own)].sum(axis=0),
         donor=_histogram(given, grid),
         blanks=counts,
@@ -147,14 +170,14 @@ def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generat
     ----------
     Rubin DB. Ann Stat 1981;9:130. doi:10.1214/aos/1176345338
     """
-    grid, right = controls.grid, controls.right
-    tails = controls.blanks * right
+    grid, beyond, graft = controls.grid, controls.background, controls.graft
+    tails = controls.blanks * beyond
     rows = [_weights(controls, tails.sum(axis=0))]
     for _ in range(replicates):
         tubes = rng.integers(len(tails), size=len(tails))
         weights = _weights(controls, tails[tubes].sum(axis=0))
         rows.append(tuple(rng.gamma(weight) for weight in weights))
-    sides = (~right, right, right, ~right)
+    sides = (~beyond, beyond, graft, ~graft)
     core, leak, donor, miss = (
         np.array([_cumulated(row[kind], sides[kind], grid) for row in rows]) for kind in range(4)
     )
@@ -205,6 +228,12 @@ def _gain_spread(gains: Sequence[float]) -> float:
     return float(np.clip(np.sqrt(2) * np.std(gains, ddof=1), 0.2, 1.0))
 
 
+def _peak_ends(donor: Floats, boundary: float) -> tuple[float, float]:
+    """Return where the recipient's peak ends, and where the donor's begins."""
+    target, sd = float(np.median(donor)), _sigma(donor)
+    return min(boundary, CORE), max(min(boundary, target / (1 + sd)), target - CORE * sd)
+
+
 def _boundary(recipient: Floats, donor: Floats) -> float:
     """Return where the fewest events of both controls lie on the wrong side, near the middle."""
     target = float(np.median(donor))
@@ -223,14 +252,15 @@ def _histogram(values: Floats, grid: Floats) -> Floats:
 
 def _weights(controls: Controls, tail: Floats) -> tuple[Floats, ...]:
     """Return the events behind core, leak, donor and miss, with what was not seen but may be."""
-    right, width = controls.right, controls.grid[1] - controls.grid[0]
-    donor_sd = np.sqrt(_variance(np.where(right, controls.donor, 0.0), controls.grid))
-    unseen = 0.5 * width / np.where(right, 4 * donor_sd, 4)
+    beyond, graft = controls.background, controls.graft
+    width = controls.grid[1] - controls.grid[0]
+    donor_sd = np.sqrt(_variance(np.where(graft, controls.donor, 0.0), controls.grid))
+    unseen = 0.5 * width / np.where(controls.right, 4 * donor_sd, 4)
     return (
-        np.where(right, 0.0, controls.recipient + unseen),
-        np.where(right, tail + unseen, 0.0),
-        np.where(right, controls.donor + unseen, 0.0),
-        np.where(right, 0.0, controls.donor + unseen),
+        np.where(beyond, 0.0, controls.recipient + unseen),
+        np.where(beyond, tail + unseen, 0.0),
+        np.where(graft, controls.donor + unseen, 0.0),
+        np.where(graft, 0.0, controls.donor + unseen),
     )
 
 
