@@ -22,10 +22,9 @@ from immunerecon.simulate.specimens import Specimen, healthy_pbmc
 from immunerecon.simulate.trial import FIRST_INFUSION, Patient, chance, enrol
 from immunerecon.simulate.tubes import TIMESTEP, acquire
 
-FLUORESCENCES = 12
 TUBES_A_PATIENT = 10
 _DRAWS = ((-7, 0.0), (7, 0.3), (28, 0.03), (90, 0.0))  # day, share of NK cells that are the donor's
-_EXTRA_STAINS = ("HLA-DR", "CD57", "CD27", "CD38")
+_EXTRA = {"BV605-A": "HLA-DR", "BV711-A": "CD57", "BV786-A": "CD27", "BUV395-A": "CD38"}
 _RICHER = 20  # than blood, so that a tube never runs out
 _SIGNAL = 2.2  # log10 of the further stains' median
 _STUDY = """\
@@ -134,19 +133,17 @@ def _write_events(
     path: Path, values: np.ndarray, setup: Setup, rng: np.random.Generator, acquired: date
 ) -> None:
     """Add the further stains, and write the file."""
-    extra = FLUORESCENCES - len(setup.channels)
-    stains = 10 ** rng.normal(_SIGNAL, 0.6, (len(values), extra)) + rng.normal(
-        0, 30, (len(values), extra)
-    )
-    spillover = np.eye(FLUORESCENCES)
+    further = {name: label for name, label in _EXTRA.items() if name not in setup.channels}
+    channels = (*setup.channels, *further)
+    shape = (len(values), len(further))
+    stains = 10 ** rng.normal(_SIGNAL, 0.6, shape) + rng.normal(0, 30, shape)
+    spillover = np.eye(len(channels))
     spillover[: len(setup.channels), : len(setup.channels)] = setup.recorded_spillover
-    names = [f"Extra{place}-A" for place in range(extra)]
-    channels = (*setup.channels, *names)
     write_fcs(
         path,
         np.column_stack([values[:, :-1], stains.astype(np.float32), values[:, -1:]]),
         channels=("FSC-A", "FSC-H", "SSC-A", *channels, "Time"),
-        labels=("", "", "", *setup.labels, *_EXTRA_STAINS[:extra], ""),
+        labels=("", "", "", *setup.labels, *further.values(), ""),
         keywords={
             "$CYT": setup.cytometer,
             "$SPILLOVER": format_spillover(channels, spillover),

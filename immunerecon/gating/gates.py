@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
+from immunerecon.gating.polygon_cells import points_inside
 
 Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -124,16 +125,8 @@ class PolygonGate:
 
     def contains(self, columns: Columns) -> Mask:
         """Return which events lie inside; `columns` holds an array for each dimension."""
-        from flowutils.gating import points_in_polygon
-
         x, y = (columns[name] for name in self.dimensions)
-        corners = np.asarray(self.vertices, dtype=np.float64)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        inside: Mask = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
-        candidates = np.flatnonzero(inside)
-        points = np.column_stack([x[candidates], y[candidates]]).astype(np.float64)
-        inside[candidates] = points_in_polygon(corners, points)
-        return inside
+        return points_inside(x, y, self.vertices)
 
     def parameters(self) -> dict[str, Any]:
         """Return the geometry as JSON-ready values."""

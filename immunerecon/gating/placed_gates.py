@@ -166,8 +166,10 @@ def events_inside(placed: PlacedGate, columns: Columns, members: Mapping[str, In
         return np.setdiff1d(events, members[placed.without], assume_unique=True)
     if isinstance(placed.gate, BooleanGate):
         return events[placed.gate.select(members, len(members[""]))[events]]
-    values = {name: columns[name][events] for name in placed.gate.dimensions}
-    return events[placed.gate.contains(values)]
+    values = {name: columns[name] for name in placed.gate.dimensions}
+    if len(events) == len(members[""]):  # nothing to pick out
+        return np.flatnonzero(placed.gate.contains(values))
+    return events[placed.gate.contains({name: of[events] for name, of in values.items()})]
 
 
 def between_boundaries(
