@@ -1,10 +1,12 @@
 """What people say of gates: their file, whom an entry beats, what it moves."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -22,6 +24,9 @@ from immunerecon.gating.overrides import (
 )
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates, between_boundaries
 from immunerecon.gating.strategy import parse_sides
+from immunerecon.pipeline.results import load_results
+from immunerecon.pipeline.run import regate, run_study
+from immunerecon.study.folder import read_study
 
 SAID = {"who": "AB", "when": "2026-11-25T10:00:00Z", "why": "dim lot"}
 SQUARE = PolygonGate(("CD3", "CD56"), ((10.0, 900.5), (800.0, 900.5), (800.0, 9e4), (10.0, 9e4)))
@@ -237,3 +242,87 @@ def test_an_override_without_its_geometry_cannot_be_made() -> None:
 def test_facts_are_what_the_file_says(tmp_path: Path) -> None:
     path = write_overrides(tmp_path / "o.json", EACH)
     assert json.loads(path.read_text())["overrides"] == [override.facts() for override in EACH]
+
+
+def test_an_override_survives_runs_and_gates_just_its_own_tubes_again(
+    small_study: Path, small_results: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(small_results, out)
+    study, before = read_study(small_study), load_results(out)
+    file = study.samples[0].file
+    told = [
+        Override("move", **SAID, file=file, population="T", shift={"CD3": 0.02}),
+        Override("replace", **SAID, patient="nobody else", threshold="CD3", value=500.0),
+    ]
+    with pytest.raises(StudyError, match=r"overrides\[2\].patient: no tube has the patient"):
+        run_study(study, out, overrides=told)
+    records = {path.name for path in (out / "records").iterdir()}
+    after = run_study(study, out, overrides=told[:1])
+    assert len({path.name for path in (out / "records").glob("gate-*")} - records) == 1
+    sources = after.gates.set_index(["file", "population"])["source"]
+    assert sources[file, "T"] == "override"
+    assert (sources.drop((file, "T")) != "override").all()
+    both = [r.populations.set_index(["file", "population"])["count"] for r in (before, after)]
+    changed = set(both[0].index[(both[0] != both[1]).fillna(False)])
+    below = {"T", "CD4_T", "CD8_T", "DN_T", "NKT_like"}
+    assert (file, "T") in changed
+    assert {population for _, population in changed} <= below
+    assert {name for name, _ in changed} == {file}
+    (entry,) = after.run["overrides"]
+    assert entry == {**told[0].facts(), "files": [file]}
+    assert "dim lot" in (out / "audit.jsonl").read_text("utf-8")
+    assert run_study(study, out).resumed
+    assert regate(study, after, file).count("T") == both[1][file, "T"]
+    dropped = run_study(study, out, overrides=())
+    assert dropped.run["overrides"] == []
+    pd.testing.assert_frame_equal(dropped.populations, before.populations)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"file": "x.fcs", "population": "T"}, "file: no tube has the file 'x.fcs'"),
+        ({"batch": "lot 9", "population": "T"}, "batch: no tube has the batch 'lot 9'"),
+        ({"patient": "P01", "panel": "x", "population": "T"}, "panel: there is no panel 'x'"),
+        ({"patient": "P01", "population": "Tt"}, "population: the strategy has no population 'Tt'"),
+        ({"patient": "P01", "threshold": "CDX"}, "threshold: the strategy has no threshold 'CDX'"),
+    ],
+)
+def test_an_entry_that_meets_nothing_stops_the_study(
+    small_study: Path, tmp_path: Path, entry: dict, told: str
+) -> None:
+    shift = Override("move", **SAID, **entry, shift={"CD3": 0.1})
+    with pytest.raises(StudyError) as error:
+        run_study(read_study(small_study), tmp_path / "out", overrides=[shift])
+    assert f"overrides, column overrides[1].{told}" in str(error.value)
+    assert not (tmp_path / "out" / "populations.csv").exists()
+
+
+def test_the_report_and_the_command_line_tell_of_overrides(
+    small_study: Path, small_results: Path, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from immunerecon.cli import app
+
+    out, file = tmp_path / "out", read_study(small_study).samples[0].file
+    shutil.copytree(small_results, out)
+    told = Override(
+        "move",
+        **{**SAID, "why": "<dim>"},
+        file=file,
+        population="NK_CD56bright",
+        shift={"CD56": 0.01},
+    )
+    path = write_overrides(tmp_path / "mine.yaml", [told])
+    run = ["run", str(small_study), "--out", str(out), "--overrides"]
+    assert CliRunner().invoke(app, [*run, str(path)]).exit_code == 0
+    page = (out / "report.html").read_text("utf-8")
+    assert "Gates that a person moved" in page
+    assert "&lt;dim&gt;" in page
+    write_overrides(path, [replace(told, file="nowhere.fcs")])
+    refused = CliRunner().invoke(app, [*run, str(path)])
+    assert refused.exit_code == 2
+    assert "overrides[1].file: no tube has the file 'nowhere.fcs'" in refused.output
+    assert CliRunner().invoke(app, [*run, "missing.yaml"]).exit_code == 2

@@ -15,6 +15,10 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Processes that gate tubes.")] = 1,
     scheduler: Annotated[str, typer.Option(help="Dask scheduler, such as tcp://host:8786.")] = "",
     shard: Annotated[str, typer.Option(help="Share of a job array, such as 3/10.")] = "",
+    overrides: Annotated[
+        Path | None,
+        typer.Option(help="Gates that a person moved, as YAML or JSON; they stay in force."),
+    ] = None,
 ) -> None:
     """Gate every tube of a study and write tables, figures and report.
 
@@ -27,6 +31,7 @@ def run(
 
     Example: immunerecon run my_study --out my_results --workers 4
     """
+    from immunerecon.gating.overrides import load_overrides
     from immunerecon.pipeline.crews import parse_shard
     from immunerecon.pipeline.run import run_shard, run_study
     from immunerecon.report.outputs import outputs_are_current, write_outputs
@@ -34,12 +39,16 @@ def run(
 
     with errors_told():
         content = read_study(study)
+        corrections = load_overrides(overrides) if overrides else None
         for warning in content.warnings:
             typer.echo(f"Warning: {warning}", err=True)
         if shard:
-            typer.echo(run_shard(content, out, parse_shard(shard, workers=workers)))
+            share = parse_shard(shard, workers=workers)
+            typer.echo(run_shard(content, out, share, overrides=corrections))
             return
-        results = run_study(content, out, workers=workers, scheduler=scheduler)
+        results = run_study(
+            content, out, workers=workers, scheduler=scheduler, overrides=corrections
+        )
         if results.resumed and outputs_are_current(results):
             typer.echo(f"Nothing to do: {out} is up to date.")
         else:

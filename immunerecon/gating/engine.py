@@ -3,7 +3,7 @@
 Placing looks at data and knows nothing of overrides, so what a person moves moves no other gate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import MarkerError
 from immunerecon.gating.evidence import TubeEvidence, collect_evidence
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.overrides import Override, apply_overrides
 from immunerecon.gating.placed_gates import LOW_CONFIDENCE, PlacedGates, apply_gates
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.scale import Scale
@@ -37,6 +38,7 @@ def gate_tube(
     markers: Mapping[str, str],
     scales: Mapping[str, Scale],
     placement: Placement = ALONE,
+    overrides: Sequence[Override] = (),
 ) -> GatedTube:
     """Gate one tube.
 
@@ -53,6 +55,8 @@ def gate_tube(
     placement
         What the other tubes of the study know (`borrow`); without it the tube stands alone, and
         is gated by its own boundaries.
+    overrides
+        What a person says of the tube's gates, from `overrides_for`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def gate_tube(
     """
     columns = display_columns(tube, strategy, markers=markers, scales=scales)
     placed = place_gates(columns, strategy, scales=scales, placement=placement)
-    return apply_gates(placed, columns)
+    return apply_gates(apply_overrides(placed, overrides, scales), columns)
 
 
 def display_columns(

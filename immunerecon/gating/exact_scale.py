@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from immunerecon.cytometry.transforms import Arcsinh, Linear, Logicle
 from immunerecon.errors import StrategyError
+from immunerecon.gating.scale import Scale
 
 Doubles = NDArray[np.float64]
 Kind = Literal["flin", "flog", "fasinh", "logicle", "hyperlog"]
@@ -121,11 +122,13 @@ class ExactScale:
         return display
 
 
-AnyScale = Linear | Arcsinh | Logicle | ExactScale
-
-
-def exact_of(scale: AnyScale) -> ExactScale:
+def exact_of(scale: Scale) -> ExactScale:
     """Return the same scale in full precision.
+
+    Raises
+    ------
+    StrategyError
+        When it is none that Gating-ML knows.
 
     Examples
     --------
@@ -138,4 +141,6 @@ def exact_of(scale: AnyScale) -> ExactScale:
         return ExactScale("logicle", scale.t, scale.w, scale.m, scale.a)
     if isinstance(scale, Arcsinh):
         return ExactScale("fasinh", scale.t, m=scale.m)
-    return ExactScale("flin", scale.t)
+    if isinstance(scale, Linear):
+        return ExactScale("flin", scale.t)
+    raise StrategyError(f"{scale!r} is no scale that Gating-ML knows")

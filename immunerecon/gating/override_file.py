@@ -184,6 +184,12 @@ def _override(entry: Mapping[str, Any]) -> Override:
     )
 
 
+def override_from(facts: Mapping[str, Any]) -> Override:
+    """Return the override that `Override.facts` told."""
+    # Numbers as text, as they are in a file.
+    return _override(json.loads(json.dumps(facts), parse_float=str, parse_int=str))
+
+
 def _gate(told: object) -> RectangleGate | PolygonGate:
     kind = told.get("kind") if isinstance(told, dict) else None
     if not isinstance(told, dict) or kind not in ("polygon", "rectangle"):

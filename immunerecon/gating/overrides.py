@@ -60,13 +60,14 @@ from dataclasses import replace
 import numpy as np
 
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.exact_scale import AnyScale, exact_of
+from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.gate_kinds import EllipsoidGate
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.override import SCOPES, Override
 from immunerecon.gating.override_file import load_overrides, write_overrides
 from immunerecon.gating.placed_gates import PlacedGates, between_boundaries
+from immunerecon.gating.scale import Scale
 
 __all__ = [
     "Override",
@@ -118,7 +119,7 @@ def overrides_for(
 
 
 def apply_overrides(
-    placed: PlacedGates, overrides: Iterable[Override], scales: Mapping[str, AnyScale]
+    placed: PlacedGates, overrides: Iterable[Override], scales: Mapping[str, Scale]
 ) -> PlacedGates:
     """Return the gates of one tube with those moved that a person moved.
 
@@ -149,7 +150,7 @@ def apply_overrides(
     return placed
 
 
-def _obstacle(placed: PlacedGates, override: Override, scales: Mapping[str, AnyScale]) -> str:
+def _obstacle(placed: PlacedGates, override: Override, scales: Mapping[str, Scale]) -> str:
     """Return why an override cannot be applied in this tube, empty where it can."""
     lacking = [name for name in override.dimensions if name not in scales]
     if lacking:
@@ -166,7 +167,7 @@ def _obstacle(placed: PlacedGates, override: Override, scales: Mapping[str, AnyS
     return f"its gate does not look at {', '.join(absent)}" if absent else ""
 
 
-def _is_shown(gate: RectangleGate | PolygonGate, scales: Mapping[str, AnyScale]) -> bool:
+def _is_shown(gate: RectangleGate | PolygonGate, scales: Mapping[str, Scale]) -> bool:
     """Return whether a geometry of linear values has a place on the display (a log scale ends)."""
     if isinstance(gate, RectangleGate):
         ends = [(b.low, name) for name, b in gate.ranges.items() if b.low > -math.inf]
@@ -195,7 +196,7 @@ def _on(placed: PlacedGates, threshold: str) -> list[PlacedGate]:
 
 
 def _with_threshold(
-    placed: PlacedGates, override: Override, scales: Mapping[str, AnyScale]
+    placed: PlacedGates, override: Override, scales: Mapping[str, Scale]
 ) -> PlacedGates:
     """Return the gates with one threshold moved, and all gates on it."""
     old = placed.boundaries[override.threshold]
@@ -210,7 +211,7 @@ def _with_threshold(
     return placed
 
 
-def _wanted(override: Override, old: Gate | None, scales: Mapping[str, AnyScale]) -> Gate:
+def _wanted(override: Override, old: Gate | None, scales: Mapping[str, Scale]) -> Gate:
     """Return the geometry that a person wants, on the display scale."""
     gate = override.gate
     if isinstance(gate, PolygonGate):
@@ -224,11 +225,11 @@ def _wanted(override: Override, old: Gate | None, scales: Mapping[str, AnyScale]
     return _shifted(old, override.shift)
 
 
-def _display(value: float, scale: AnyScale) -> np.float64:
+def _display(value: float, scale: Scale) -> np.float64:
     return np.float64(exact_of(scale).exact(value))
 
 
-def _shown(bounds: Range, scale: AnyScale) -> Range:
+def _shown(bounds: Range, scale: Scale) -> Range:
     low, high = (
         float(_display(end, scale)) if math.isfinite(end) else end
         for end in (bounds.low, bounds.high)

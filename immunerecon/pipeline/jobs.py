@@ -12,6 +12,7 @@ from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
 from immunerecon.gating.dimensions import FILE, Dimension, Events, spectrum_of
 from immunerecon.gating.exact_scale import exact_of
+from immunerecon.gating.override import Override
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy
 from immunerecon.pipeline.records import Record
@@ -62,6 +63,8 @@ class TubeJob:
         Display scale of each marker, once they are chosen.
     placement
         What the other tubes of the study know, once they were asked.
+    overrides
+        What a person says of its gates.
     """
 
     index: int
@@ -77,6 +80,7 @@ class TubeJob:
     survey: Record | None = None
     scales: Mapping[str, Scale] = field(default_factory=dict)
     placement: Placement = ALONE
+    overrides: tuple[Override, ...] = ()
 
 
 def open_tube(job: TubeJob) -> Tube:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,11 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import CompensationError, TubeError
+from immunerecon.gating.override import Override
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import Compensation, TubeJob, markers_of
 from immunerecon.pipeline.records import value_digest
+from immunerecon.pipeline.tube_overrides import check_overrides
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
 
@@ -39,19 +41,24 @@ class Plan:
         By position in samples.csv.
     refused
         Why the other rows cannot even be tried.
+    overrides
+        What a person says of gates.
     """
 
     jobs: Mapping[int, TubeJob]
     refused: Mapping[int, str]
+    overrides: tuple[Override, ...] = ()
 
 
-def plan_study(study: Study) -> Plan:
+def plan_study(study: Study, overrides: Sequence[Override] = ()) -> Plan:
     """Return a job for each row of samples.csv.
 
     Parameters
     ----------
     study
         The validated study.
+    overrides
+        What a person says of gates.
 
     Returns
     -------
@@ -59,6 +66,8 @@ def plan_study(study: Study) -> Plan:
 
     Raises
     ------
+    StudyError
+        When an override meets no tube, population or dimension.
     StrategyError
         When a panel names a strategy that does not exist or is not valid.
     CompensationError
@@ -82,7 +91,8 @@ def plan_study(study: Study) -> Plan:
             volume=_volume(study, sample),
             gated=sample.role in GATED_ROLES,
         )
-    return Plan(_compensated(study, jobs), refused)
+    check_overrides(study, jobs, overrides)
+    return Plan(_compensated(study, jobs), refused, tuple(overrides))
 
 
 def _volume(study: Study, sample: Sample) -> TubeVolume:
@@ -200,4 +210,5 @@ def job_inputs(job: TubeJob) -> list[object]:
         job.gated,
         sorted((marker, repr(scale)) for marker, scale in job.scales.items()),
         value_digest(job.placement),
+        [override.effect() for override in job.overrides],
     ]

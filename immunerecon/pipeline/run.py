@@ -1,15 +1,17 @@
 """A study folder in, a results folder out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from immunerecon.errors import ResultsError
 from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.override import Override
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
@@ -30,6 +32,7 @@ from immunerecon.pipeline.seals import is_whole, seal, sealed_by
 from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
 from immunerecon.pipeline.tables import COLUMNS, write_table
 from immunerecon.pipeline.trial_tables import trial_tables
+from immunerecon.pipeline.tube_overrides import override_facts, overrides_of_run
 from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study, study_files
@@ -37,7 +40,14 @@ from immunerecon.study.folder import Study, study_files
 GATES = "gating-ml"
 
 
-def run_study(study: Study, out: Path | str, *, workers: int = 1, scheduler: str = "") -> Results:
+def run_study(
+    study: Study,
+    out: Path | str,
+    *,
+    workers: int = 1,
+    scheduler: str = "",
+    overrides: Sequence[Override] | None = None,
+) -> Results:
     """Run a study: gate every tube, count, tell donor cells, follow recovery.
 
     Parameters
@@ -51,6 +61,9 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1, scheduler: str
     scheduler
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers see the same
         files; then `workers` plays no part.
+    overrides
+        What a person says of gates, from `load_overrides`. Those of the last run in `out` stay in
+        force when none are given; an empty list drops them.
 
     Returns
     -------
@@ -62,6 +75,8 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1, scheduler: str
     ResultsError
         When `out` is in use, lies in the study, or belongs to something else, or the scheduler
         cannot be used.
+    StudyError
+        When an override meets no tube, population or dimension.
     StrategyError, CompensationError
         When a strategy or the study's spillover cannot be used at all.
     OSError
@@ -76,21 +91,31 @@ def run_study(study: Study, out: Path | str, *, workers: int = 1, scheduler: str
     crew: Crew = Cluster(scheduler) if scheduler else workers
     with locked(out, study.folder):
         started = now()
-        stages = run_stages(study, plan_study(study), out / RECORDS, workers=crew)
-        fingerprint = _fingerprint(study, stages)
+        plan = plan_study(study, _in_force(overrides, out))
+        stages = run_stages(study, plan, out / RECORDS, workers=crew)
+        told = override_facts(study, stages.overrides, plan.overrides)
+        fingerprint = _fingerprint(study, stages, told)
         if _is_done(out, fingerprint):
             return replace(load_results(out), resumed=True)
-        append_audit(out, "run started", {"fingerprint": fingerprint})
+        corrected = {"overrides": told} if told else {}
+        append_audit(out, "run started", {"fingerprint": fingerprint, **corrected})
         tables = _tables(study, stages, out / RECORDS, crew)
         unfinish(out)
         written, not_estimable = _write(study, stages, tables, out)
-        facts = {**_facts(study, stages), "not_estimable": not_estimable}
+        facts = {**_facts(study, stages), "overrides": told, "not_estimable": not_estimable}
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
         seal(out, "run finished", [*written, "run.json"], {"fingerprint": fingerprint})
         return load_results(out)
 
 
-def run_shard(study: Study, out: Path | str, shard: Shard) -> str:
+def _in_force(overrides: Sequence[Override] | None, out: Path) -> Sequence[Override]:
+    """Return the overrides of this run: those that are given, else those of the run before."""
+    return overrides_of_run(read_run(out)) if overrides is None else overrides
+
+
+def run_shard(
+    study: Study, out: Path | str, shard: Shard, *, overrides: Sequence[Override] | None = None
+) -> str:
     """Do one share of a run's work on the tubes, as one job of a job array.
 
     Parameters
@@ -99,6 +124,8 @@ def run_shard(study: Study, out: Path | str, shard: Shard) -> str:
         As in `run_study`; all jobs share them.
     shard
         Which job of how many.
+    overrides
+        As in `run_study`.
 
     Returns
     -------
@@ -115,7 +142,8 @@ def run_shard(study: Study, out: Path | str, shard: Shard) -> str:
     out = Path(out)
     with shard_locked(out, study.folder, shard):
         try:
-            stages = run_stages(study, plan_study(study), out / RECORDS, workers=shard)
+            plan = plan_study(study, _in_force(overrides, out))
+            stages = run_stages(study, plan, out / RECORDS, workers=shard)
             estimate_donors(study, stages, out / RECORDS, workers=shard)
         except UnfinishedError as error:
             return (
@@ -179,12 +207,12 @@ def _tables(study: Study, stages: Stages, records: Path, workers: Crew) -> dict[
     }
 
 
-def _fingerprint(study: Study, stages: Stages) -> str:
+def _fingerprint(study: Study, stages: Stages, overrides: list[dict[str, Any]]) -> str:
     """Return a digest of all that the tables depend on."""
     rows = (*study.samples, *study.patients, *study.clinical_events, *study.blood_counts)
     told = [row.model_dump_json() for row in (*rows, *study.chimerism, *study.reference_ranges)]
     settings = study.settings.model_dump_json()
-    return digest([code_version(), stages.keys, stages.errors, told, settings])
+    return digest([code_version(), stages.keys, stages.errors, told, settings, overrides])
 
 
 def _facts(study: Study, stages: Stages) -> dict[str, object]:
@@ -197,7 +225,6 @@ def _facts(study: Study, stages: Stages) -> dict[str, object]:
         "study_files": {name: file_digest(study.folder / name) for name in study_files(study)},
         "parameters": study.settings.model_dump(mode="json"),
         "strategies": {s.name: s.version for s in strategies.values()},
-        "overrides": [],
     }
 
 
@@ -238,7 +265,8 @@ def gating_jobs(study: Study, results: Results) -> dict[str, TubeJob]:
         By file, in the order of samples.csv; `gate_file` finds the same gates again.
     """
     records = results.folder / RECORDS
-    prepared = prepare_tubes(study, plan_study(study), records, workers=1)
+    plan = plan_study(study, overrides_of_run(results.run))
+    prepared = prepare_tubes(study, plan, records, workers=1)
     return {study.samples[index].file: job for index, job in sorted(prepared.jobs.items())}
 
 

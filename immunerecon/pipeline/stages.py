@@ -9,6 +9,7 @@ from pathlib import Path
 from immunerecon.cytometry.fcs import file_state
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.errors import TubeError
+from immunerecon.gating.override import Override
 from immunerecon.pipeline.crews import Crew, processes_of
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.neighbours import place_tubes
@@ -17,6 +18,7 @@ from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, record_key
 from immunerecon.pipeline.scales import choose_scales, instrument_key
 from immunerecon.pipeline.survey import survey_tube
+from immunerecon.pipeline.tube_overrides import overrides_by_tube
 from immunerecon.pipeline.tubes import gate_to_record
 from immunerecon.pipeline.workers import Step, run_step
 from immunerecon.study.folder import Study
@@ -38,12 +40,15 @@ class Stages:
         The names of their records.
     errors
         Why the other files have no numbers.
+    overrides
+        Those that hold in each gated tube.
     """
 
     surveys: Mapping[int, Record]
     gated: Mapping[int, Record]
     keys: Mapping[int, str]
     errors: Mapping[int, str]
+    overrides: Mapping[int, tuple[Override, ...]]
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,14 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     silent = {i: s.facts["silent"] for i, s in surveys.items() if "silent" in s.facts}
     telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
     scales = _scales(study, telling)
+    overrides = overrides_by_tube(study, telling, plan.overrides)
     placed = {
         index: replace(
-            jobs[index], survey=surveys[index], scales=scales[index], placement=placement
+            jobs[index],
+            survey=surveys[index],
+            scales=scales[index],
+            placement=placement,
+            overrides=overrides[index],
         )
         for index, placement in place_tubes(study, telling, scales).items()
     }
@@ -98,7 +108,8 @@ def run_stages(study: Study, plan: Plan, records: Path, *, workers: Crew) -> Sta
     """Prepare and gate every tube of a study; parameters as in `prepare_tubes`."""
     prepared = prepare_tubes(study, plan, records, workers=workers)
     gated, ungated, keys = _run("gate", gate_to_record, prepared.jobs, records, workers)
-    return Stages(prepared.surveys, gated, keys, {**prepared.errors, **ungated})
+    overrides = {index: prepared.jobs[index].overrides for index in gated}
+    return Stages(prepared.surveys, gated, keys, {**prepared.errors, **ungated}, overrides)
 
 
 def _run(

@@ -78,7 +78,12 @@ def gate_file(job: TubeJob) -> Gated:
     tube = compensated(raw.select(cleaning.kept), job.compensation)
     markers = markers_of(tube, job)
     gated = gate_tube(
-        tube, job.strategy, markers=markers, scales=job.scales, placement=job.placement
+        tube,
+        job.strategy,
+        markers=markers,
+        scales=job.scales,
+        placement=job.placement,
+        overrides=job.overrides,
     )
     events = events_of(raw, job)
     xml = gating_ml(gated.gates, dimensions=events.dimensions, matrices=events.matrices)
