@@ -33,6 +33,24 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     assert load_record(tmp_path, "never made") is None
 
 
+def test_no_changed_byte_passes_for_the_record(tmp_path: Path) -> None:
+    record = Record({"n": 1, "flags": ["µ"]}, {"x": np.arange(40, dtype=np.float32)})
+    save_record(tmp_path, "a", record)
+    whole = (tmp_path / "a.npz").read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        for bit in (1, 128):
+            changed = whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :]
+            (tmp_path / "a.npz").write_bytes(changed)
+            found = load_record(tmp_path, "a")
+            if found is None:
+                refused += 1
+                continue
+            assert found.facts == record.facts
+            np.testing.assert_array_equal(found.arrays["x"], record.arrays["x"])
+    assert refused > len(whole)  # most bits; the others are dates and the like
+
+
 def test_every_input_changes_the_key() -> None:
     keys = {
         record_key("gate", "sha", {"w": 0.5}),

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -16,6 +18,11 @@ from immunerecon.files import write_atomically
 
 Array = NDArray[Any]
 _FACTS = "facts"
+# What a missing, cut or changed archive raises, whichever of its bytes it is.
+_DAMAGED = (
+    *(FileNotFoundError, ValueError, KeyError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ def load_record(folder: Path, key: str) -> Record | None:
                 return None
             facts = json.loads(_read_member(archive, _FACTS).tobytes())
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-    except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
     return Record(facts, StoredArrays(path, tuple(name[1:] for name in names if name[0] == "_")))
 
