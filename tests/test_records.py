@@ -39,7 +39,7 @@ def test_no_changed_byte_passes_for_the_record(tmp_path: Path) -> None:
     whole = (tmp_path / "a.npz").read_bytes()
     refused = 0
     for place in range(len(whole)):
-        for bit in (1, 128):
+        for bit in (1, 64):
             changed = whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :]
             (tmp_path / "a.npz").write_bytes(changed)
             found = load_record(tmp_path, "a")

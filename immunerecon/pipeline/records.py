@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from immunerecon.files import write_atomically
 
 Array = NDArray[Any]
-_FACTS = "facts"
+_FACTS, _ARRAYS = "facts", "arrays"
 # What a missing, cut or changed archive raises, whichever of its bytes it is.
 _DAMAGED = (
-    *(FileNotFoundError, ValueError, KeyError, EOFError, RuntimeError),
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
@@ -107,8 +107,9 @@ def save_record(folder: Path, key: str, record: Record) -> Record:
     """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        facts = np.frombuffer(json.dumps(record.facts, sort_keys=True).encode(), dtype=np.uint8)
-        _write_member(archive, _FACTS, facts)
+        # The names of the arrays stand there too, so that none can be lost unnoticed.
+        told = json.dumps({_FACTS: record.facts, _ARRAYS: list(record.arrays)}, sort_keys=True)
+        _write_member(archive, _FACTS, np.frombuffer(told.encode(), dtype=np.uint8))
         for name, array in record.arrays.items():
             _write_member(archive, f"_{name}", array)
     path = write_atomically(_place(folder, key), stream.getvalue())
@@ -122,11 +123,13 @@ def load_record(folder: Path, key: str) -> Record | None:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return None
-            facts = json.loads(_read_member(archive, _FACTS).tobytes())
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            told = json.loads(_read_member(archive, _FACTS).tobytes())
+            names = {f"{name}.npy" for name in (_FACTS, *(f"_{name}" for name in told[_ARRAYS]))}
+            if names != set(archive.namelist()):
+                return None
     except _DAMAGED:
         return None
-    return Record(facts, StoredArrays(path, tuple(name[1:] for name in names if name[0] == "_")))
+    return Record(told[_FACTS], StoredArrays(path, tuple(told[_ARRAYS])))
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
