@@ -3,15 +3,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FCT_VENV := .venv-flowcytometrytools
 RESULTS := demo_results
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-flowcytometrytools lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/immunerecon run sample_data --out $(RESULTS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto
+
+# FlowCytometryTools needs older NumPy, pandas and Matplotlib than everything else.
+test-flowcytometrytools: $(FCT_VENV)/.installed
+	$(FCT_VENV)/bin/python -m pytest tests/interop/test_flowcytometrytools.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -40,5 +45,10 @@ $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
+$(FCT_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(FCT_VENV)
+	$(FCT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[flowcytometrytools,test]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(RESULTS)
+	rm -rf $(VENV) $(FCT_VENV) $(RESULTS)
