@@ -16,6 +16,7 @@ from immunerecon.gating.gated_tube import GatedTube, Indices
 from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube, spillover_for
 from immunerecon.pipeline.results import Results
 from immunerecon.pipeline.run import gating_job, gating_jobs
+from immunerecon.pipeline.survey import cleaning_of
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
@@ -129,7 +130,7 @@ def each_gated_events(study: Study, results: Results, *, panel: str = "") -> Ite
 
 def _opened(job: TubeJob, sample: Sample) -> GatedEvents:
     everything = open_tube(job)
-    kept = clean(everything).kept
+    kept = (clean(everything) if job.survey is None else cleaning_of(job.survey)).kept
     raw = everything.select(kept)
     tube = compensated(raw, job.compensation)
     day = math.nan if sample.day is None else sample.day

@@ -267,7 +267,9 @@ def gating_jobs(study: Study, results: Results) -> dict[str, TubeJob]:
     records = results.folder / RECORDS
     plan = plan_study(study, overrides_of_run(results.run))
     prepared = prepare_tubes(study, plan, records, workers=1)
-    return {study.samples[index].file: job for index, job in sorted(prepared.jobs.items())}
+    gated = set(results.populations["file"])
+    jobs = {study.samples[index].file: job for index, job in sorted(prepared.jobs.items())}
+    return {file: job for file, job in jobs.items() if file in gated}
 
 
 def gating_job(study: Study, results: Results, file: str) -> TubeJob:

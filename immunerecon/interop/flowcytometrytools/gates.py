@@ -1,18 +1,18 @@
 """Gates of FlowCytometryTools as gates of this package, and back, with equal counts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, count
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from immunerecon.errors import StrategyError
+from immunerecon.gating.crossings import crosses_itself
+from immunerecon.gating.gate_kinds import BooleanGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.placed_gates import PlacedGates
 from immunerecon.interop.flowcytometrytools.loading import load
-
-Point = tuple[float, float]
 
 
 def from_gates(gates: Mapping[str, Any]) -> PlacedGates:
@@ -34,7 +34,7 @@ def from_gates(gates: Mapping[str, Any]) -> PlacedGates:
     Raises
     ------
     StrategyError
-        When a gate is of another kind, or its polygon crosses itself: FlowCytometryTools then
+        When a gate is of another kind, or a polygon crosses itself: FlowCytometryTools then
         leaves out what is wound round twice, and Gating-ML does not.
 
     Notes
@@ -56,7 +56,7 @@ def from_gates(gates: Mapping[str, Any]) -> PlacedGates:
     taken = set(gates)
     placed: list[PlacedGate] = []
     for name, gate in gates.items():
-        placed += _unfolded(gate, "", name, _names(name, taken))
+        placed += _unfolded(gate, name, _names(name, taken))
     return PlacedGates(tuple(placed))
 
 
@@ -75,6 +75,12 @@ def to_gates(placed: PlacedGates | Sequence[PlacedGate]) -> dict[str, Any]:
         all events. Bounds are on the display scale, dimensions are markers: they fit
         `to_measurement` of the gated tube.
 
+    Raises
+    ------
+    StrategyError
+        When a gate is an ellipsoid, which FlowCytometryTools does not have, or a polygon that
+        crosses itself.
+
     Notes
     -----
     Where a population's `source` is ``model``, its events were counted by a model and the gate
@@ -84,7 +90,7 @@ def to_gates(placed: PlacedGates | Sequence[PlacedGate]) -> dict[str, Any]:
     gates = placed.gates if isinstance(placed, PlacedGates) else placed
     made: dict[str, Any] = {}
     for one in gates:
-        inside = _made(fct, one.gate, one.population) if one.gate else ~made[one.without]
+        inside = _made(fct, one.gate, one.population, made) if one.gate else ~made[one.without]
         made[one.population] = made[one.parent] & inside if one.parent else inside
     return made
 
@@ -97,11 +103,11 @@ def _names(name: str, taken: set[str]) -> Iterator[str]:
             yield free
 
 
-def _unfolded(gate: Any, parent: str, name: str, inner: Iterator[str]) -> Iterable[PlacedGate]:
+def _unfolded(gate: Any, name: str, inner: Iterator[str]) -> Iterator[PlacedGate]:
     """Yield the populations that make up one gate, its own last."""
     kind = type(gate).__name__
     if kind == "CompositeGate":
-        yield from _composed(gate, parent, name, inner)
+        yield from _composed(gate, name, inner)
         return
     if kind not in {"ThresholdGate", "IntervalGate", "QuadGate", "PolyGate"}:
         raise StrategyError(
@@ -111,32 +117,32 @@ def _unfolded(gate: Any, parent: str, name: str, inner: Iterator[str]) -> Iterab
     geometry = _geometry(gate, kind, name)
     if kind in {"IntervalGate", "PolyGate"} and gate.region == "out":
         within = next(inner)
-        yield _placed(within, parent, geometry)
-        yield _placed(name, parent, None, without=within)
+        yield _placed(within, geometry)
+        yield _placed(name, BooleanGate("not", (Reference(within),)))
     else:
-        yield _placed(name, parent, geometry)
+        yield _placed(name, geometry)
 
 
-def _composed(gate: Any, parent: str, name: str, inner: Iterator[str]) -> Iterable[PlacedGate]:
-    first, second = (*gate.gates, None)[:2]
-    if gate.how == "and":
-        between = next(inner)
-        yield from _unfolded(first, parent, between, inner)
-        yield from _unfolded(second, between, name, inner)
-    elif gate.how == "invert":
-        within = next(inner)
-        yield from _unfolded(first, parent, within, inner)
-        yield _placed(name, parent, None, without=within)
-    elif gate.how == "or":  # all but those that are in neither
-        yield from _unfolded(~(~first & ~second), parent, name, inner)
+def _composed(gate: Any, name: str, inner: Iterator[str]) -> Iterator[PlacedGate]:
+    parts = [next(inner) for _ in gate.gates]
+    for part, of_part in zip(parts, gate.gates, strict=True):
+        yield from _unfolded(of_part, part, inner)
+    if gate.how == "invert":
+        yield _placed(name, BooleanGate("not", (Reference(parts[0]),)))
+    elif gate.how in {"and", "or"}:
+        yield _placed(name, BooleanGate(gate.how, tuple(map(Reference, parts))))
     elif gate.how == "xor":
-        yield from _unfolded((first & ~second) | (~first & second), parent, name, inner)
+        only = [next(inner), next(inner)]
+        for one, first, second in ((only[0], *parts), (only[1], *reversed(parts))):
+            joined = (Reference(first), Reference(second, complement=True))
+            yield _placed(one, BooleanGate("and", joined))
+        yield _placed(name, BooleanGate("or", tuple(map(Reference, only))))
     else:
         raise StrategyError(f"{name}: {gate.how!r} joins no gates (accepted: and, or, xor, invert)")
 
 
-def _placed(name: str, parent: str, gate: Gate | None, *, without: str = "") -> PlacedGate:
-    return PlacedGate(name, parent, gate, without, "fixed", 1.0)
+def _placed(name: str, gate: Gate) -> PlacedGate:
+    return PlacedGate(name, "", gate, "", "fixed", 1.0)
 
 
 def _geometry(gate: Any, kind: str, name: str) -> Gate:
@@ -168,11 +174,20 @@ def _next_below(value: float) -> float:
     return float(np.nextafter(np.float32(value), np.float32(-np.inf)))
 
 
-def _made(fct: Any, gate: Gate, name: str) -> Any:
-    """Return one geometry as a gate of FlowCytometryTools."""
+def _made(fct: Any, gate: Gate, name: str, made: Mapping[str, Any]) -> Any:
+    """Return one gate as a gate of FlowCytometryTools."""
+    if isinstance(gate, BooleanGate):
+        named = [made[r.population] for r in gate.references]
+        named = [~g if r.complement else g for g, r in zip(named, gate.references, strict=True)]
+        joined = ~named[0] if gate.operation == "not" else named[0]
+        for other in named[1:]:
+            joined = joined & other if gate.operation == "and" else joined | other
+        return joined
     if isinstance(gate, PolygonGate):
         _refuse_crossing(gate.vertices, name)
         return fct.PolyGate(list(gate.vertices), list(gate.dimensions), region="in", name=name)
+    if not isinstance(gate, RectangleGate):
+        raise StrategyError(f"{name}: FlowCytometryTools has no gate like a {gate.kind}")
     parts = [_bound(fct, channel, bounds, name) for channel, bounds in gate.ranges.items()]
     whole = parts[0]
     for part in parts[1:]:
@@ -193,17 +208,10 @@ def _bound(fct: Any, channel: str, bounds: Range, name: str) -> Any:
     return fct.IntervalGate((low, last), channel, region="in", name=name)
 
 
-def _refuse_crossing(vertices: Sequence[Point], name: str) -> None:
+def _refuse_crossing(vertices: Sequence[tuple[float, float]], name: str) -> None:
     """Refuse a polygon of which two edges cross."""
-    edges = list(zip(vertices, (*vertices[1:], vertices[0]), strict=True))
-    for (a, b), (c, d) in combinations(edges, 2):
-        if _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0:
-            raise StrategyError(
-                f"{name}: the polygon crosses itself; FlowCytometryTools leaves out what it winds "
-                "round twice, Gating-ML counts it (draw it without crossing edges)"
-            )
-
-
-def _turn(a: Point, b: Point, c: Point) -> float:
-    """Return on which side of the line a-b a point lies, by sign."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    if crosses_itself(vertices):
+        raise StrategyError(
+            f"{name}: the polygon crosses itself; FlowCytometryTools leaves out what it winds "
+            "round twice, Gating-ML counts it (draw it without crossing edges)"
+        )
