@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from immunerecon.cytometry.transforms import Linear, Logicle, Scale
+from immunerecon.gating.dimensions import FILE, UNCOMPENSATED, Dimension
+from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 
@@ -19,6 +23,25 @@ def fixed_scales() -> dict[str, Scale]:
     """Return the display scale of each channel."""
     scatter: Mapping[str, Scale] = {name: Linear(TOP) for name in SCATTER}
     return {**scatter, **{name: Logicle(TOP, 0.8) for name in STAINS}}
+
+
+def fixed_dimensions() -> dict[str, Dimension]:
+    """Return what Gating-ML says of each channel."""
+    return {
+        name: Dimension(name, FILE if name in STAINS else UNCOMPENSATED, exact_of(scale))
+        for name, scale in fixed_scales().items()
+    }
+
+
+def logicle_table() -> tuple[np.ndarray, np.ndarray]:
+    """Return offset and slope of the stains' display for each upper half of a float32's bits."""
+    lower = np.arange(0x10000, dtype=np.uint32) << 16
+    ends = [half.view(np.float32) for half in (lower, lower | 0xFFFF)]
+    with np.errstate(all="ignore"):  # infinite values and those that are no numbers
+        low, high = (fixed_scales()[STAINS[0]].apply(end) for end in ends)
+        slopes = ((high - low) / (ends[1] - ends[0])).astype(np.float32)
+        offsets = (low - slopes * ends[0]).astype(np.float32)
+    return np.nan_to_num(offsets), np.nan_to_num(slopes)
 
 
 def fixed_gates() -> tuple[PlacedGate, ...]:

@@ -1,4 +1,6 @@
-"""Fixed gates by FlowKit's Session, run by its own Python: ``flowkit_gates.py GATES.xml FILES``.
+"""Fixed gates by FlowKit's Session, run by its own Python: ``flowkit_gates.py FILES``.
+
+The gates of each file stand beside it as Gating-ML.
 
 Prints JSON: seconds of processor and clock, peak memory, and the count of each gate in each file.
 """
@@ -11,12 +13,12 @@ import time
 import flowkit
 
 
-def main(gates: str, files: list[str]) -> None:
+def main(files: list[str]) -> None:
     """Gate and print."""
     cpu, clock = time.process_time(), time.perf_counter()
-    session = flowkit.Session(gating_strategy=gates)
     counts = {}
     for file in files:
+        session = flowkit.Session(gating_strategy=file.replace(".fcs", ".xml"))
         sample = flowkit.Sample(file, sample_id=file)
         session.add_samples(sample)
         session.analyze_samples(sample_id=file, use_mp=False)
@@ -34,4 +36,4 @@ def main(gates: str, files: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])

@@ -5,12 +5,13 @@ further stains that no strategy looks at, as large panels have them.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+from flowio import FlowData
 
 from immunerecon.simulate.biology import COURSES
 from immunerecon.simulate.cells import Staining
@@ -23,6 +24,7 @@ from immunerecon.simulate.trial import FIRST_INFUSION, Patient, chance, enrol
 from immunerecon.simulate.tubes import TIMESTEP, acquire
 
 TUBES_A_PATIENT = 10
+FIRST_FILES = 10  # that together make a file of 5 million events
 _DRAWS = ((-7, 0.0), (7, 0.3), (28, 0.03), (90, 0.0))  # day, share of NK cells that are the donor's
 _EXTRA = {"BV605-A": "HLA-DR", "BV711-A": "CD57", "BV786-A": "CD27", "BUV395-A": "CD38"}
 _RICHER = 20  # than blood, so that a tube never runs out
@@ -51,7 +53,7 @@ class _Tube:
         return f"fcs/{self.patient.id}_{self.day:+03d}_{self.panel}_{self.role}.fcs"
 
 
-def write_large_study(folder: Path, *, tubes: int, events: int) -> Path:
+def write_large_study(folder: Path, *, tubes: int, events: int, like: Path | None = None) -> Path:
     """Write a study of so many tubes, ten a patient; tubes that are there already are kept.
 
     Parameters
@@ -62,16 +64,45 @@ def write_large_study(folder: Path, *, tubes: int, events: int) -> Path:
         A multiple of 10.
     events
         In each tube.
+    like
+        A larger study that has the same files already.
     """
     patients = [enrol(number, seed=0, conditions=EVERYDAY) for number in _numbers(tubes)]
     wanted = [tube for patient in patients for tube in _tubes(patient)]
     for number, tube in enumerate(wanted):
-        if not (folder / tube.file).exists():
-            write_large_tube(folder / tube.file, tube, number=number, events=events)
+        path = folder / tube.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if like is not None and not path.exists():
+            path.hardlink_to(like / tube.file)
+        if not path.exists():
+            _write_tube(path, tube, number=number, events=events)
     (folder / "study.yaml").write_text(_STUDY)
     _write(folder / "samples.csv", map(_sample, wanted))
     _write(folder / "patients.csv", map(_patient, patients))
     return folder
+
+
+def write_large_file(path: Path, parts: Sequence[Path]) -> Path:
+    """Write the events of several tubes of one size and layout as one file."""
+    bytes_each = [part.read_bytes() for part in parts]
+    heads = [FlowData(part, only_text=True) for part in parts]
+    values = np.concatenate(
+        [
+            np.frombuffer(content, dtype="<f4", offset=head.header["data_start"], count=-1)[
+                : head.event_count * head.channel_count
+            ].reshape(-1, head.channel_count)
+            for content, head in zip(bytes_each, heads, strict=True)
+        ]
+    )
+    first = heads[0]
+    write_fcs(
+        path,
+        values,
+        channels=first.pnn_labels,
+        labels=first.pns_labels,
+        keywords={"$SPILLOVER": first.text["spillover"], "$TIMESTEP": str(TIMESTEP)},
+    )
+    return path
 
 
 def _numbers(tubes: int) -> range:
@@ -102,7 +133,7 @@ def _enriched(specimen: Specimen) -> Specimen:
     return Specimen(*people, debris_per_ul=_RICHER * specimen.debris_per_ul)
 
 
-def write_large_tube(path: Path, tube: _Tube, *, number: int, events: int) -> None:
+def _write_tube(path: Path, tube: _Tube, *, number: int, events: int) -> None:
     """Stain, acquire and write one tube."""
     acquired = _date(tube)
     setup = set_up(

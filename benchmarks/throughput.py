@@ -1,90 +1,164 @@
-"""Seconds a tube for each step, beside the limit: reading the bytes and one matrix product.
+"""Speed and memory on large tubes, beside the limit and FlowKit, with the bars: one table.
 
-Run as ``python benchmarks/throughput.py``. Files are simulated into a temporary folder, or named:
-``python benchmarks/throughput.py tube1.fcs tube2.fcs``. Everything is measured in one process, one
-thread, on the same files, each step's best of `--repeat` rounds.
+python benchmarks/throughput.py                          # makes 40 tubes of 500,000 events first
+python benchmarks/throughput.py --folder DIR --flowkit /path/to/python/with/flowkit
+
+The limit is what the bytes cost at least: `np.fromfile`, one float32 product, the logicle scale by
+a table on the pattern of the bits, one pass of comparisons (compiled by numba where it is
+installed). Everything runs on the same files, each part in a process of its own; seconds are those
+of the processor, so that another program on the machine distorts them little.
 """
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
+from large_study import FIRST_FILES, write_large_file, write_large_study
 
-from immunerecon.cytometry.fcs import read_fcs
-from immunerecon.cytometry.quality import clean
-from immunerecon.gating.engine import gate_tube
-from immunerecon.gating.strategy_file import load_strategy
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of
-from immunerecon.pipeline.scales import choose_scales
-from immunerecon.pipeline.survey import survey_tube
-from immunerecon.simulate.folder import simulate_trial
+HERE = Path(__file__).parent
+TUBES, MORE_TUBES = 20, 40
+Row = tuple[str, str, str, str]
+Told = Mapping[str, float]
 
 
-def best(step: Callable[[], Any], repeat: int) -> tuple[float, Any]:
-    """Return the shortest time of several rounds, and the last result."""
-    times = []
+def part(name: str, *arguments: object, python: str = sys.executable, repeat: int = 1) -> Told:
+    """Run a part in a process of its own; of several rounds, return that of least seconds."""
+    script = HERE / ("flowkit_gates.py" if name == "flowkit" else "throughput_parts.py")
+    call = [python, str(script), *([] if name == "flowkit" else [name]), *map(str, arguments)]
+    # One thread each, whatever the machine: workers are processes.
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    rounds = []
     for _ in range(repeat):
-        start = time.perf_counter()
-        result = step()
-        times.append(time.perf_counter() - start)
-    return min(times), result
+        done = subprocess.run(call, env=os.environ | one, check=True, stdout=subprocess.PIPE)
+        rounds.append(json.loads(done.stdout.splitlines()[-1]))
+    return min(rounds, key=lambda told: told["cpu"])
 
 
-def limit(path: Path, rows: int, columns: int) -> np.ndarray:
-    """Read the bytes as float32 and multiply them by one square matrix."""
-    values = np.fromfile(path, dtype=np.float32)[: rows * columns].reshape(rows, columns)
-    return values @ np.eye(columns, dtype=np.float32)
+def ratio_row(name: str, seconds: float, limit: float, bar: float) -> Row:
+    """Return a row that holds seconds against the limit."""
+    ratio = seconds / limit
+    return name, f"{seconds:.2f} s", f"{ratio:.1f} x limit", verdict(ratio, bar, f"<= {bar:g} x")
 
 
-def measure(path: Path, repeat: int) -> dict[str, float]:
-    """Return seconds of each step for one file."""
-    job = TubeJob(index=0, path=path, strategy=load_strategy("lineage"))
-    read, raw = best(lambda: read_fcs(path), repeat)
-    cleaning_time, cleaning = best(lambda: clean(raw), repeat)
-    kept = raw.select(cleaning.kept)
-    compensate_time, tube = best(lambda: compensated(kept, job.compensation), repeat)
-    survey_time, survey = best(lambda: survey_tube(job), repeat)
-    scales, markers = choose_scales([survey]), markers_of(tube, job)
-    transform, _ = best(lambda: [scales[m].apply(tube.values(markers[m])) for m in scales], repeat)
-    gate, _ = best(lambda: gate_tube(tube, job.strategy, markers=markers, scales=scales), repeat)
-    bytes_time, _ = best(lambda: limit(path, raw.n_events, len(raw.channels)), repeat)
-    return {
-        "limit": bytes_time,
-        "read": read,
-        "clean": cleaning_time,
-        "compensate": compensate_time,
-        "survey": survey_time,
-        "transform": transform,
-        "gate, transform included": gate,
-        "all": read + cleaning_time + compensate_time + survey_time + gate,
+def verdict(value: float, bar: float, told: str, *, least: bool = False) -> str:
+    """Return the bar, and whether it is met."""
+    return f"{told}  {'met' if (value >= bar if least else value <= bar) else 'MISSED'}"
+
+
+def gating_rows(files: Sequence[Path], flowkit: str) -> tuple[list[Row], float, float]:
+    """Return the rows of fixed gates, and the seconds of the limit and of FlowKit."""
+    limit = part("limit", *files, repeat=3)
+    fixed = part("fixed", *files, repeat=3)
+    rows = [
+        (f"limit ({limit['how']})", f"{limit['cpu']:.2f} s", f"{len(files)} tubes", ""),
+        ratio_row("fixed gates", fixed["cpu"], limit["cpu"], 2),
+    ]
+    if not flowkit:
+        return rows, limit["cpu"], float("nan")
+    theirs = part("flowkit", *files, python=flowkit)
+    other = sum(
+        fixed["counts"][file][gate] != count
+        for file, counts in theirs["counts"].items()
+        for gate, count in counts.items()
+    )
+    n_counts = sum(map(len, theirs["counts"].values()))
+    rows += [
+        ratio_row("FlowKit's Session", theirs["cpu"], limit["cpu"], float("inf")),
+        ("  its peak memory", f"{theirs['memory_mb']:.0f} MB", "", ""),
+        ("  other counts than ours", f"{other} of {n_counts}", "", verdict(other, 0, "0")),
+    ]
+    return rows, limit["cpu"], theirs["cpu"]
+
+
+def full_rows(folder: Path, limit: float, theirs: float, largest_mb: float) -> list[Row]:
+    """Return the rows of the full automatic run."""
+    out = folder / "out"
+    runs = {
+        (tubes, workers): part("full", folder / f"{tubes}_tubes", out, workers)
+        for tubes, workers in ((TUBES, 1), (MORE_TUBES, 1), (TUBES, 2))
     }
+    one, more, two = runs.values()
+    each = limit / TUBES
+    further = (more["cpu"] - one["cpu"]) / (MORE_TUBES - TUBES)
+    memory = 4 * largest_mb + 300
+    rows = [
+        ratio_row(f"full run, {TUBES} tubes", one["cpu"], limit, 10),
+        ratio_row("  each further tube", further, each, 6),
+        *((f"  of it {name}", f"{one[name]:.2f} s", "", "") for name in PARTS),
+        ("  peak memory", f"{one['memory_mb']:.0f} MB", "",
+         verdict(one["memory_mb"], memory, f"<= {memory:.0f} MB")),
+        (f"  peak memory, {MORE_TUBES} tubes", f"{more['memory_mb']:.0f} MB", "",
+         verdict(more["memory_mb"], memory, f"<= {memory:.0f} MB")),
+        ("  two workers, by the clock", f"{two['clock']:.1f} s",
+         f"{one['clock'] / two['clock']:.2f} x as fast",
+         verdict(one["clock"] / two["clock"], 1.7, ">= 1.7 x", least=True)),
+    ]  # fmt: skip
+    if theirs == theirs:
+        faster = theirs / one["cpu"]
+        told = verdict(faster, 2, ">= 2 x", least=True)
+        rows.append(("  against FlowKit's fixed gates", "", f"{faster:.1f} x as fast", told))
+    return rows
+
+
+PARTS = ("first pass", "together", "second pass", "donors", "tables")
+
+
+def start_rows() -> list[Row]:
+    """Return the rows of starting up, warm."""
+    rows = []
+    for name, arguments, bar in (
+        ("import immunerecon", ("-c", "import immunerecon"), 0.5),
+        ("immunerecon --help", ("-m", "immunerecon.cli", "--help"), 0.7),
+    ):
+        told = part("start", *arguments, repeat=5)
+        rows.append((name, f"{told['cpu']:.2f} s", "", verdict(told["cpu"], bar, f"< {bar} s")))
+    return rows
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print the table."""
+    heads = ("what", "measured", "beside", "bar")
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(4)]
+    for row in [heads, *rows]:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def measure(folder: Path, events: int, flowkit: str) -> None:
+    """Make the files, measure, print."""
+    write_large_study(folder / f"{MORE_TUBES}_tubes", tubes=MORE_TUBES, events=events)
+    few = folder / f"{TUBES}_tubes"
+    write_large_study(few, tubes=TUBES, events=events, like=folder / f"{MORE_TUBES}_tubes")
+    files = sorted(few.glob("fcs/*.fcs"))
+    part("gates", *files)
+    rows, limit, theirs = gating_rows(files, flowkit)
+    rows += full_rows(folder, limit, theirs, files[0].stat().st_size / 1e6)
+    large = write_large_file(folder / "large.fcs", files[:FIRST_FILES])
+    told = part("fixed", large)
+    size = large.stat().st_size / 64e6
+    rows.append((f"file of {size:.1f} million events, read, compensated, gated",
+                 f"{told['memory_mb']:.0f} MB", f"{told['cpu']:.1f} s",
+                 verdict(told["memory_mb"], 2000, "<= 2000 MB")))  # fmt: skip
+    show(rows + start_rows())
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--events", type=int, default=200_000, help="of a simulated tube")
-    parser.add_argument("--repeat", type=int, default=3)
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, help="where the files are kept for a next time")
+    parser.add_argument("--events", type=int, default=500_000, help="in a tube")
+    parser.add_argument("--flowkit", default="", help="a Python that has FlowKit")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        files = options.files
-        if not files:
-            trial = simulate_trial(Path(folder) / "trial", patients=1, events=options.events)
-            files = sorted(trial.glob("fcs/*/*_lineage.fcs"))[:5]
-        rows = [measure(path, options.repeat) for path in files]
-        events = [read_fcs(path).n_events for path in files]
-    print(f"{len(files)} tubes of {np.median(events):,.0f} events (median)")
-    print(f"{'step':<26}{'seconds a tube':>16}{'ratio to limit':>16}")
-    for step in rows[0]:
-        seconds = np.median([row[step] for row in rows])
-        ratio = np.median([row[step] / row["limit"] for row in rows])
-        print(f"{step:<26}{seconds:>16.4f}{ratio:>16.1f}")
+    with tempfile.TemporaryDirectory() as place:
+        folder = options.folder or Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        measure(folder.resolve(), options.events, options.flowkit)
 
 
 if __name__ == "__main__":
