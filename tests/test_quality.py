@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from immunerecon.cytometry.quality import clean
+from immunerecon.cytometry.steadiness import find_disturbances
 from immunerecon.cytometry.tube import Channel, Tube
 
 NAMES = ("FSC-A", "SSC-A", "FITC-A", "PE-A", "APC-A", "BV421-A", "Time")
@@ -77,8 +78,11 @@ def test_the_longer_part_of_a_step_is_kept() -> None:
         assert kept[~longer].mean() < 0.02
 
 
-@pytest.mark.parametrize("factor", [0.2, 4.0])
-def test_odd_flow_is_removed(factor: float) -> None:
+@pytest.mark.parametrize(
+    ("factor", "named"),
+    [(0.2, ("clog: 3,000 events left out, from event 20,001 on",)), (4.0, ())],
+)
+def test_odd_flow_is_removed(factor: float, named: tuple[str, ...]) -> None:
     """Too slow a flow (a clog) and too fast a one (its end)."""
     events = steady(50_000)
     gaps = np.diff(events[:, -1], prepend=0)
@@ -89,7 +93,9 @@ def test_odd_flow_is_removed(factor: float) -> None:
     assert cleaning.n_time <= 3500
     assert cleaning.flags == (
         "6% of the events are left out (3000 by time, 0 without forward scatter, 0 not finite)",
+        *named,
     )
+    assert cleaning.n_clogged == (3000 if named else 0)
 
 
 def test_a_slow_decline_of_the_flow_harms_nothing() -> None:
@@ -181,3 +187,55 @@ def test_counts_add_up() -> None:
     removed = cleaning.n_nonfinite + cleaning.n_margin + cleaning.n_time
     assert removed == (~cleaning.kept).sum()
     assert cleaning.n_time >= 2900
+
+
+@pytest.mark.parametrize("n_carried", [500, 2_000])
+def test_events_carried_over_from_another_tube_are_left_out_and_named(n_carried: int) -> None:
+    events = steady(100_000)
+    events[:n_carried, 2:5] *= 3.0
+    cleaning = clean(tube_of(events))
+    assert not cleaning.kept[:n_carried].any()
+    assert cleaning.n_carried_over == cleaning.n_time <= n_carried + 250
+    assert [flag.partition(":")[0] for flag in cleaning.flags] == [
+        "the first events are unlike the rest (carry-over of another tube?)"
+    ]
+
+
+def test_a_pause_is_a_gap_and_no_clog() -> None:
+    events = steady(50_000)
+    events[30_000:, -1] += 60.0
+    paused = tube_of(events)
+    [found] = find_disturbances(paused)
+    assert found.kind == "gap"
+    assert found.first <= 30_000 <= found.last
+    assert found.stop_seconds - found.start_seconds == pytest.approx(60, abs=1)
+    timed = Tube(paused.events, paused.channels, keywords={"$TIMESTEP": "0.01"})
+    [flag] = clean(timed).flags
+    assert flag == (
+        f"gap in the flow: {found.n_events} events left out, "
+        f"{found.start_seconds:.1f} to {found.stop_seconds:.1f} s"
+    )
+
+
+def test_events_at_the_top_are_counted_and_told_where_they_are_many() -> None:
+    events = steady(20_000)
+    events[:, :-1] = np.minimum(events[:, :-1], 2e5)
+    events[::200, 2] = 262143
+    events[1::200, 1] = 262143
+    cleaning = clean(tube_of(events))
+    assert (cleaning.n_saturated, cleaning.flags) == (200, ())
+    events[::10, 2] = 262143
+    cleaning = clean(tube_of(events))
+    assert cleaning.kept.all()
+    assert cleaning.flags == ("events at the top of the scale in FITC-A (10%)",)
+
+
+def test_small_tubes_are_looked_at_as_well() -> None:
+    events = steady(3_000)
+    gaps = np.diff(events[:, -1], prepend=0)
+    gaps[1_500:1_800] *= 10
+    events[:, -1] = np.cumsum(gaps)
+    cleaning = clean(tube_of(events))
+    assert cleaning.n_clogged >= 200
+    assert not cleaning.kept[1_600:1_700].any()
+    assert clean(tube_of(steady(3_000))).kept.mean() > 0.99

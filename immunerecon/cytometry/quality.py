@@ -1,30 +1,28 @@
 """Cleaning one tube: events that the cytometer did not measure as it did the others."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from immunerecon.cytometry.steadiness import Disturbance, find_disturbances, run_seconds
 from immunerecon.cytometry.tube import TIME_BACKWARDS, Channel, Events, Tube
 
 Kept = NDArray[np.bool_]
-Bins = NDArray[np.float64]
 
 FEW_EVENTS = 1_000
 MUCH_REMOVED = 0.05
-# Bins large enough for a steady mean, and enough of them to tell what is usual in the tube.
-BIN_EVENTS = 250
-MIN_BINS, MAX_BINS = 20, 200
-# The flow is judged by factors: a pump's slow drift of some percent harms nothing.
-RATE_FACTOR = 2.0
-# Signals move on the asinh scale, where 0.2 is 20 percent of a bright signal: gates bear that.
-SHIFT_NOISES = 6.0
-MIN_SHIFT = 0.2
-SMOOTHED_BINS = 3
-MIN_STEADY_RUN = 5
-DIM_SHARE = 5e-4
-_TO_SD = 1.4826
+MUCH_SATURATED = 0.05
+_NEAR_TOP = 0.98  # of `$PnR`: converters end a little below it
+_PILE, _LEAST_PILE = 1e-4, 5  # share and number of events at one value that make it the end
+# What a person should know of whatever its size; the others are told by how much is left out.
+_TOLD = {
+    "clog": "clog",
+    "gap": "gap in the flow",
+    "carry-over": "the first events are unlike the rest (carry-over of another tube?)",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,11 @@ class Cleaning:
         Further events of periods with a disturbed flow or shifted signals.
     flags
         What a person should look at.
+    n_clogged, n_carried_over
+        Of `n_time`: those during a clog or around a gap, and those at the start that are unlike
+        the rest.
+    n_saturated
+        Events at the top of the scale of a detector. They are kept.
     """
 
     kept: Kept
@@ -50,6 +53,9 @@ class Cleaning:
     n_margin: int
     n_time: int
     flags: tuple[str, ...]
+    n_clogged: int = 0
+    n_carried_over: int = 0
+    n_saturated: int = 0
 
 
 def clean(tube: Tube) -> Cleaning:
@@ -67,17 +73,12 @@ def clean(tube: Tube) -> Cleaning:
     Notes
     -----
     The only margin is the bottom of forward scatter (area or height), where no cell lies. Events
-    at the top of a detector are kept: they are real, their value is known to be high, and to
-    drop them would lose granulocytes (side scatter) and counting beads (any channel). Those at
-    the bottom of side scatter are kept as well; at a low voltage lymphocytes reach it.
+    at the top of a detector are counted and kept: they are real, their value is known to be high,
+    and to drop them would lose granulocytes (side scatter) and counting beads (any channel). Those
+    at the bottom of side scatter are kept as well; at a low voltage lymphocytes reach it.
 
-    Time is looked at in bins of equally many events. A bin is removed when its events came
-    over twice as fast or slow as usual in the tube, or when the mean of a channel (on an asinh
-    scale, over three bins) differs from its usual level by more than 0.2 and six times its
-    noise. The usual level is the median of the densest half of the bins, the noise comes from
-    differences of neighbours, so that neither a step nor a drift passes for noise. Short steady
-    periods between removed ones are removed as well. When more than half of the bins would go,
-    none does and the tube is flagged.
+    Periods in which flow or signals were disturbed (`find_disturbances`) are left out. When more
+    than half of the events would go, none does and the tube is flagged.
 
     References
     ----------
@@ -95,21 +96,94 @@ def clean(tube: Tube) -> Cleaning:
     >>> cleaning.n_nonfinite, cleaning.n_margin, cleaning.kept[5000:6000].any()
     (1, 0, np.False_)
     """
+    ends = _look_at_ends(tube)
+    kept = ends.finite & ~ends.margin
+    rows = np.flatnonzero(kept)
+    disturbed = find_disturbances(tube if kept.all() else tube.select(kept))
+    unstable = _events(disturbed) > 0.5 * rows.size
+    if unstable:
+        disturbed = ()
+    for one in disturbed:
+        kept[rows[one.first : one.last]] = False
+    counts = (
+        int(np.count_nonzero(~ends.finite)),
+        int(np.count_nonzero(ends.margin)),
+        _events(disturbed),
+    )
+    flags = _flags(tube, counts, unstable=unstable)
+    return Cleaning(
+        kept,
+        *counts,
+        flags=(*flags, *_named(disturbed, tube), *_bright(ends.off_scale)),
+        n_clogged=_events([one for one in disturbed if one.kind in {"clog", "gap"}]),
+        n_carried_over=_events([one for one in disturbed if one.kind == "carry-over"]),
+        n_saturated=int(np.count_nonzero(ends.saturated)),
+    )
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Which events lie at an end of a scale, and what share of them on each fluorescence."""
+
+    finite: Kept
+    margin: Kept
+    saturated: Kept
+    off_scale: Mapping[str, float]
+
+
+def _look_at_ends(tube: Tube) -> _Ends:
+    """Look once at each channel."""
     finite = np.ones(tube.n_events, dtype=bool)
-    margin = np.zeros(tube.n_events, dtype=bool)
+    margin, saturated = np.zeros((2, tube.n_events), dtype=bool)
+    off_scale: dict[str, float] = {}
     for channel in tube.channels:
         values = tube.values(channel.name)
         finite &= np.isfinite(values)
         if _is_forward_scatter(channel):
             margin |= values <= 0
-    margin &= finite
-    kept = finite & ~margin
-    steady = _steady_events(tube if kept.all() else tube.select(kept))
-    unsteady = kept.copy()
-    unsteady[kept] = False if steady is None else ~steady
-    kept &= ~unsteady
-    counts = (int(finite.size - finite.sum()), int(margin.sum()), int(unsteady.sum()))
-    return Cleaning(kept, *counts, _flags(tube, counts, unstable=steady is None))
+        at_top = None if channel.is_time else _at_top(values, channel.maximum)
+        if at_top is not None:
+            saturated |= at_top
+            if not channel.is_scatter:
+                off_scale[channel.name] = float(at_top.mean())
+    return _Ends(finite, margin & finite, saturated & finite, off_scale)
+
+
+def _at_top(values: Events, maximum: float) -> Kept | None:
+    """Return the events that pile up at the top of a scale, None where none do."""
+    top = values.max(initial=0)
+    if not _NEAR_TOP * maximum <= top < np.inf:
+        return None
+    pile = values == top
+    return pile if np.count_nonzero(pile) >= max(_LEAST_PILE, _PILE * values.size) else None
+
+
+def _events(disturbed: Sequence[Disturbance]) -> int:
+    return sum(one.n_events for one in disturbed)
+
+
+def _named(disturbed: Sequence[Disturbance], tube: Tube) -> list[str]:
+    """Name the disturbances, with their place in the run."""
+    flags = []
+    for kind, words in _TOLD.items():
+        found = [one for one in disturbed if one.kind == kind]
+        if found:
+            places = ", ".join(_place(one, tube) for one in found)
+            flags.append(f"{words}: {_events(found):,} events left out, {places}")
+    return flags
+
+
+def _place(one: Disturbance, tube: Tube) -> str:
+    """Say where in the run a disturbance lies."""
+    if "$TIMESTEP" in tube.keywords and not math.isnan(one.start_seconds):
+        return f"{one.start_seconds:.1f} to {one.stop_seconds:.1f} s"
+    return f"from event {one.first + 1:,} on"
+
+
+def _bright(off_scale: Mapping[str, float]) -> list[str]:
+    """Name the fluorescence channels in which much is off scale."""
+    much = [f"{name} ({share:.0%})" for name, share in off_scale.items() if share > MUCH_SATURATED]
+    return [f"events at the top of the scale in {', '.join(much)}"] if much else []
 
 
 def _is_forward_scatter(channel: Channel) -> bool:
@@ -132,7 +206,7 @@ def _flags(tube: Tube, counts: tuple[int, int, int], *, unstable: bool) -> tuple
         flags.append(f"fewer than {FEW_EVENTS:,} events")
     if unstable:
         flags.append("flow or signals are unsteady over most of the run, which is kept whole")
-    if TIME_BACKWARDS not in tube.flags and _seconds(tube) is None and _has_time(tube):
+    if TIME_BACKWARDS not in tube.flags and run_seconds(tube) is None and _has_time(tube):
         flags.append(TIME_BACKWARDS)
     return tuple(flags)
 
@@ -140,80 +214,3 @@ def _flags(tube: Tube, counts: tuple[int, int, int], *, unstable: bool) -> tuple
 def _has_time(tube: Tube) -> bool:
     """Return whether the tube has a time channel."""
     return any(channel.is_time for channel in tube.channels)
-
-
-def _seconds(tube: Tube) -> Events | None:
-    """Return the time of each event, None where there is none or it runs backwards."""
-    for channel in tube.channels:
-        if channel.is_time:
-            seconds = tube.values(channel.name)
-            return None if (np.diff(seconds) < 0).any() else seconds
-    return None
-
-
-def _steady_events(tube: Tube) -> Kept | None:
-    """Return which events belong to the steady part of the run, None where there is none."""
-    n_bins = min(tube.n_events // BIN_EVENTS, MAX_BINS)
-    if n_bins < MIN_BINS:
-        return np.ones(tube.n_events, dtype=bool)
-    edges = np.linspace(0, tube.n_events, n_bins + 1).astype(np.intp)
-    odd = _odd_flow(_seconds(tube), edges)
-    for channel in tube.channels:
-        values = tube.values(channel.name)
-        # Time and event numbers only grow; they are no signals.
-        if not channel.is_time and (values[1:1000] < values[:999]).any():
-            odd |= _shifted(_bin_means(values, channel.maximum, edges))
-    odd = _without_short_runs(odd)
-    if odd.mean() > 0.5:
-        return None
-    return np.repeat(~odd, np.diff(edges))
-
-
-def _odd_flow(seconds: Events | None, edges: NDArray[np.intp]) -> Kept:
-    """Return the bins whose events came much faster or slower than usual."""
-    n_bins = edges.size - 1
-    if seconds is None or not (steps := np.diff(seconds)).any():
-        return np.zeros(n_bins, dtype=bool)
-    # Coarse clocks make a duration uncertain by a tick at either end.
-    ticks = 2 * steps[steps > 0].min()
-    durations = np.diff(seconds[np.minimum(edges, seconds.size - 1)].astype(np.float64))
-    usual = np.median(durations)
-    if usual <= ticks:
-        return np.zeros(n_bins, dtype=bool)
-    slow = durations > RATE_FACTOR * usual + ticks
-    return np.asarray(slow | (durations * RATE_FACTOR < usual - ticks))
-
-
-def _bin_means(values: Events, maximum: float, edges: NDArray[np.intp]) -> Bins:
-    """Return the mean of a channel in each bin, on an asinh scale."""
-    display = np.arcsinh(values * np.float32(1 / (DIM_SHARE * max(maximum, 1.0))))
-    return np.add.reduceat(display, edges[:-1]) / np.diff(edges)
-
-
-def _shifted(means: Bins) -> Kept:
-    """Return the bins in which a channel is away from its usual level."""
-    padded = np.pad(means, SMOOTHED_BINS // 2, mode="edge")
-    smooth = np.convolve(padded, np.full(SMOOTHED_BINS, 1 / SMOOTHED_BINS), mode="valid")
-    noise = _TO_SD * np.median(np.abs(np.diff(means))) / np.sqrt(2 * SMOOTHED_BINS)
-    level, limit = _usual_level(smooth), max(MIN_SHIFT, SHIFT_NOISES * noise)
-    # The bin's own mean keeps the steady neighbours of a large shift.
-    away = (np.abs(smooth - level) > limit) & (np.abs(means - level) > limit / 2)
-    return np.asarray(away)
-
-
-def _usual_level(means: Bins) -> float:
-    """Return the median of the half of the bins that lie closest together."""
-    ordered = np.sort(means)
-    half = means.size // 2
-    start = int(np.argmin(ordered[half:] - ordered[:-half]))
-    return float(np.median(ordered[start : start + half + 1]))
-
-
-def _without_short_runs(odd: Kept) -> Kept:
-    """Return the odd bins with the short steady runs between them."""
-    joined = odd.copy()
-    places = np.flatnonzero(odd)
-    for before, after in pairwise(places):
-        if after - before <= MIN_STEADY_RUN:
-            joined[before:after] = True
-    return joined

@@ -10,6 +10,7 @@ import pandas as pd
 from immunerecon.pipeline.neighbours import batch_of
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
+from immunerecon.pipeline.tube_quality import QUALITY_COLUMNS
 from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
 
@@ -18,7 +19,8 @@ def samples_table(study: Study, stages: Stages) -> pd.DataFrame:
     """Return one row a file: what it is, what became of it, and why."""
     rows = [_sample_row(sample, index, stages) for index, sample in enumerate(study.samples)]
     frame = table("samples", rows)
-    return frame.astype({"n_events": "Int64", "n_events_clean": "Int64", "day": float})
+    counts = dict.fromkeys(("n_events", "n_events_clean", *QUALITY_COLUMNS), "Int64")
+    return frame.astype({**counts, "day": float})
 
 
 def _sample_row(sample: Sample, index: int, stages: Stages) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def _sample_row(sample: Sample, index: int, stages: Stages) -> dict[str, Any]:
         "batch": batch_of(sample.batch, survey) if survey else sample.batch,
         "replicate": sample.replicate or "",
         "dataset": sample.dataset,
+        **(gated.facts["quality"] if gated else dict.fromkeys(QUALITY_COLUMNS)),
     }
 
 

@@ -23,6 +23,7 @@ from immunerecon.pipeline.jobs import TubeJob, compensated, events_of, markers_o
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
+from immunerecon.pipeline.tube_quality import doublet_flags, quality_facts
 
 DONOR_PARENTS = ("NK", "T", "B")
 NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
@@ -46,6 +47,8 @@ class Gated:
         What a person should look at.
     seconds
         How long the acquisition took, NaN where the file does not say.
+    quality
+        Numbers of events left out, of doublets and at the top of a scale.
     """
 
     tube: GatedTube
@@ -54,6 +57,7 @@ class Gated:
     gating_ml: str
     flags: tuple[str, ...]
     seconds: float
+    quality: Mapping[str, int | None]
 
 
 def gate_file(job: TubeJob) -> Gated:
@@ -89,9 +93,16 @@ def gate_file(job: TubeJob) -> Gated:
     xml = gating_ml(gated.gates, dimensions=events.dimensions, matrices=events.matrices)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
     volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
-    flags = (*tube.flags, *cleaning.flags, *gated.flags, *volume_flags)
+    flags = (
+        *tube.flags,
+        *cleaning.flags,
+        *doublet_flags(gated),
+        *gated.flags,
+        *volume_flags,
+    )
     seconds = acquisition_seconds(raw)
-    return Gated(gated, raw.n_events, volume, xml.decode(), flags, seconds)
+    quality = quality_facts(cleaning, gated)
+    return Gated(gated, raw.n_events, volume, xml.decode(), flags, seconds, quality)
 
 
 def _volume(volume: TubeVolume, keywords: Mapping[str, str]) -> tuple[TubeVolume, tuple[str, ...]]:
@@ -128,6 +139,7 @@ def gate_to_record(job: TubeJob) -> Record:
         "scales": scale_facts(job.scales),
         "pictures": [[p.population, p.x, p.y] for p in pictures],
         "seconds": gated.seconds,
+        "quality": dict(gated.quality),
     }
     return Record(facts, arrays)
 
