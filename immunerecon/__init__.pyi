@@ -19,6 +19,7 @@ from .pipeline.results import Results as Results, load_results as load_results
 from .pipeline.run import regate as regate, run_study as run_study
 from .pipeline.samples import sample_results as sample_results
 from .report.outputs import write_figures as write_figures, write_report as write_report
+from .review.notebook import review_gates as review_gates
 from .simulate.folder import simulate_trial as simulate_trial
 from .simulate.samples import sample_study as sample_study
 from .study.folder import Study as Study, read_study as read_study

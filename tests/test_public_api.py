@@ -9,8 +9,8 @@ PROMISED = {
     "GatedTube", "ImmunereconError", "ImmunereconWarning", "Results", "Strategy", "Study",
     "StudyError", "Tube", "TubeError", "cohort_recovery_table", "figures",
     "gate_tube", "load_results", "load_strategy", "persistence_table", "picture_gates",
-    "read_fcs", "read_study", "recovery_table", "regate", "run_study", "sample_results",
-    "sample_study",
+    "read_fcs", "read_study", "recovery_table", "regate", "review_gates", "run_study",
+    "sample_results", "sample_study",
     "simulate_trial", "write_figures", "write_report",
 }  # fmt: skip
 

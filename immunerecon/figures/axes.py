@@ -96,19 +96,30 @@ def set_display_axes(ax: Axes, x_scale: Scale | None, y_scale: Scale | None) -> 
 def _set_ticks(axis: Axis, scale: Scale | None) -> list[float]:
     """Set the major ticks; return where minor ones belong."""
     low, high = axis.get_view_interval()
-    major: Mapping[float, str]
-    minor: Sequence[float]
-    if scale is None:
-        major, minor = _PLAIN_TICKS, []
-    elif _is_linear(scale):
-        major, minor = _round_ticks(scale)
-    else:
-        major, minor = _decade_ticks(scale)
+    major, minor = display_ticks(scale)
     shown = {place: label for place, label in major.items() if low <= place <= high}
     axis.set_major_locator(FixedLocator(list(shown)))
     axis.set_major_formatter(FixedFormatter(_thinned(shown, _CLOSEST * (high - low))))
     axis.set_minor_locator(NullLocator())
     return [place for place in minor if low <= place <= high]
+
+
+def display_ticks(scale: Scale | None) -> tuple[Mapping[float, str], Sequence[float]]:
+    """Return where a display axis has ticks.
+
+    Parameters
+    ----------
+    scale
+        Of the axis; without one the ticks are 0, 0.5 and 1.
+
+    Returns
+    -------
+    major, minor
+        Labels by place on the display, decades as ``$10^{3}$``; places of the ticks between.
+    """
+    if scale is None:
+        return _PLAIN_TICKS, []
+    return _round_ticks(scale) if _is_linear(scale) else _decade_ticks(scale)
 
 
 def _is_linear(scale: Scale) -> bool:

@@ -1,5 +1,6 @@
 """What a person sees of a gate: its parent's events as a small two-dimensional histogram."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,7 @@ def picture_gates(gated: GatedTube) -> tuple[GatePicture, ...]:
 
 def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:
     assert placed.gate is not None  # the caller's filter
-    x, *rest = placed.gate.dimensions
-    y = rest[0] if rest else _companion(gated, x)
+    x, y = shown_on(placed.gate, gated.columns)
     return GatePicture(
         population=placed.population,
         parent=placed.parent,
@@ -81,12 +81,25 @@ def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:
     )
 
 
-def _companion(gated: GatedTube, dimension: str) -> str:
-    """Return the dimension that a one-dimensional gate is shown against."""
-    for other in ("SSC-A", "FSC-A", "CD45", "CD3"):
-        if other in gated.columns and other != dimension:
-            return other
-    return dimension
+def shown_on(gate: Gate, columns: Collection[str]) -> tuple[str, str]:
+    """Return the two dimensions that a gate is shown on.
+
+    Parameters
+    ----------
+    gate
+        In one or more dimensions.
+    columns
+        The dimensions that the tube has.
+
+    Examples
+    --------
+    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> shown_on(RectangleGate({"Viability": Range(high=0.5)}), ["Viability", "SSC-A"])
+    ('Viability', 'SSC-A')
+    """
+    x, *rest = gate.dimensions
+    companions = ("SSC-A", "FSC-A", "CD45", "CD3")
+    return x, next((y for y in (*rest, *companions) if y in columns and y != x), x)
 
 
 def _histogram(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint32]:

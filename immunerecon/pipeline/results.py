@@ -12,6 +12,8 @@ import pandas as pd
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.errors import ResultsError
 from immunerecon.gating.pictures import GatePicture
+from immunerecon.gating.placed_gates import PlacedGates
+from immunerecon.pipeline.placed_records import placed_from
 from immunerecon.pipeline.provenance import SCHEMA_VERSION, read_run
 from immunerecon.pipeline.records import Record, load_record
 from immunerecon.pipeline.scales import scales_from
@@ -73,6 +75,20 @@ class Results:
         """Return the display scale of each dimension of a file."""
         record = self._record(file)
         return {} if record is None else scales_from(record.facts["scales"])
+
+    def placed(self, file: str) -> PlacedGates:
+        """Return where the data put a file's gates, before anyone moved them.
+
+        Raises
+        ------
+        ResultsError
+            When the run has no gates for this file.
+        """
+        record = self._record(file)
+        if record is None:
+            gated = ", ".join(self.populations["file"].unique())
+            raise ResultsError(f"{file} was not gated in this run; gated were: {gated}")
+        return placed_from(record)
 
     def trial(self, name: str) -> pd.DataFrame:
         """Return a table of the trial's other outcomes, such as ``dose_escalation``.

@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
 from immunerecon.enumeration.population_table import TubeVolume, count_populations
-from immunerecon.gating.engine import gate_tube
-from immunerecon.gating.gate_kinds import EllipsoidGate
-from immunerecon.gating.gated_tube import GatedTube, PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.engine import display_columns, place_gates
+from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.gating_ml import gating_ml
+from immunerecon.gating.overrides import apply_overrides
 from immunerecon.gating.pictures import GatePicture, picture_gates
+from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.pipeline.jobs import TubeJob, compensated, events_of, markers_of, open_tube
+from immunerecon.pipeline.placed_records import (
+    counted_arrays,
+    gate_facts,
+    gate_from,
+    placed_facts,
+)
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
@@ -37,6 +43,8 @@ class Gated:
     ----------
     tube
         The populations.
+    placed
+        Where the data put the gates, before overrides.
     n_events
         Events in the file.
     volume
@@ -52,6 +60,7 @@ class Gated:
     """
 
     tube: GatedTube
+    placed: PlacedGates
     n_events: int
     volume: TubeVolume
     gating_ml: str
@@ -81,14 +90,9 @@ def gate_file(job: TubeJob) -> Gated:
     cleaning = clean(raw) if job.survey is None else cleaning_of(job.survey)
     tube = compensated(raw.select(cleaning.kept), job.compensation)
     markers = markers_of(tube, job)
-    gated = gate_tube(
-        tube,
-        job.strategy,
-        markers=markers,
-        scales=job.scales,
-        placement=job.placement,
-        overrides=job.overrides,
-    )
+    columns = display_columns(tube, job.strategy, markers=markers, scales=job.scales)
+    placed = place_gates(columns, job.strategy, scales=job.scales, placement=job.placement)
+    gated = apply_gates(apply_overrides(placed, job.overrides, job.scales), columns)
     events = events_of(raw, job)
     xml = gating_ml(gated.gates, dimensions=events.dimensions, matrices=events.matrices)
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
@@ -101,8 +105,16 @@ def gate_file(job: TubeJob) -> Gated:
         *volume_flags,
     )
     seconds = acquisition_seconds(raw)
-    quality = quality_facts(cleaning, gated)
-    return Gated(gated, raw.n_events, volume, xml.decode(), flags, seconds, quality)
+    return Gated(
+        gated,
+        placed,
+        raw.n_events,
+        volume,
+        xml.decode(),
+        flags,
+        seconds,
+        quality_facts(cleaning, gated),
+    )
 
 
 def _volume(volume: TubeVolume, keywords: Mapping[str, str]) -> tuple[TubeVolume, tuple[str, ...]]:
@@ -129,13 +141,15 @@ def gate_to_record(job: TubeJob) -> Record:
     pictures = picture_gates(gated.tube)
     arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
     arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
+    arrays |= counted_arrays(gated.placed, gated.tube.n_events)
     facts = {
         "gating_ml": gated.gating_ml,
         "n_events": gated.n_events,
         "n_events_clean": gated.tube.n_events,
         "flags": list(gated.flags),
         "populations": json.loads(counts.to_json(orient="records")),
-        "gates": [_gate_facts(placed) for placed in gated.tube.gates],
+        "gates": [gate_facts(placed) for placed in gated.tube.gates],
+        "placed": placed_facts(gated.placed),
         "scales": scale_facts(job.scales),
         "pictures": [[p.population, p.x, p.y] for p in pictures],
         "seconds": gated.seconds,
@@ -154,21 +168,6 @@ def _donor_values(gated: GatedTube, markers: tuple[str, ...]) -> dict[str, NDArr
     }
 
 
-def _gate_facts(placed: PlacedGate) -> dict[str, Any]:
-    gate = placed.gate
-    x, y = (*gate.dimensions, "")[:2] if gate else ("", "")
-    return {
-        "population": placed.population,
-        "parent": placed.parent,
-        "dimension_x": x,
-        "dimension_y": y,
-        "kind": gate.kind if gate else "complement",
-        "parameters": gate.parameters() if gate else {"without": placed.without},
-        "source": placed.source,
-        "confidence": placed.confidence,
-    }
-
-
 def pictures_of(record: Record) -> tuple[GatePicture, ...]:
     """Return the pictures of a tube's gates that its record keeps."""
     gates = {facts["population"]: facts for facts in record.facts["gates"]}
@@ -180,7 +179,7 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
             x=x,
             y=y,
             counts=record.arrays[f"picture {name}"],
-            gate=_gate(gates[name]),
+            gate=gate_from(gates[name]),
             count=counts[name]["count"],
             parent_count=counts[name]["parent_count"],
             source=gates[name]["source"],
@@ -188,18 +187,6 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
         )
         for name, x, y in record.facts["pictures"]
     )
-
-
-def _gate(facts: Mapping[str, Any]) -> Gate:
-    parameters = facts["parameters"]
-    if facts["kind"] == "ellipsoid":
-        rows = tuple(tuple(row) for row in parameters["covariance"])
-        axes, mean = tuple(parameters["dimensions"]), tuple(parameters["mean"])
-        return EllipsoidGate(axes, mean, rows, parameters["distance_square"])
-    if facts["kind"] == "polygon":
-        corners = tuple((x, y) for x, y in parameters["vertices"])
-        return PolygonGate((facts["dimension_x"], facts["dimension_y"]), corners)
-    return RectangleGate({name: Range(**bounds) for name, bounds in parameters.items()})
 
 
 def populations_frame(record: Record) -> pd.DataFrame:

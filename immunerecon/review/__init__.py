@@ -1,0 +1,1 @@
+"""Gate review: a person looks at gates, moves them, and the counts follow."""

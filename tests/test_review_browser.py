@@ -1,0 +1,306 @@
+"""Gate review in a real browser: a person drags, counts follow, a reload and a run keep it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from browser import asked_for, chromium, complaints, drag, find, find_chromium, until
+
+import immunerecon as ir
+from immunerecon.gating.overrides import load_overrides
+from immunerecon.review.messages import answer
+from immunerecon.review.opening import Review, open_review
+from immunerecon.review.server import ReviewServer
+
+pytestmark = pytest.mark.browser
+
+READY = ".irr:not([aria-busy]) .irr-mini"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def run(small_study: Path, small_results: Path) -> Review:
+    return open_review(ir.read_study(small_study), ir.load_results(small_results))
+
+
+@pytest.fixture
+def review(run: Review, tmp_path: Path) -> Review:
+    return Review(run.study, run.results, tmp_path / "overrides.yaml", run.tube)
+
+
+@pytest.fixture
+def url(review: Review) -> Iterator[str]:
+    with ReviewServer(review) as serving:
+        thread = Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield serving.url
+        serving.shutdown()
+        thread.join()
+
+
+def pick(page: Any, population: str) -> None:
+    item = find(page, f"[role=treeitem][data-population={population}]")
+    item.click()
+    until(
+        page,
+        lambda: (
+            find(page, f"[data-population={population}]").get_attribute("aria-selected") == "true"
+        ),
+    )
+
+
+def count(page: Any, population: str) -> int:
+    text = find(page, f"[data-population={population}] .irr-count").text
+    return int(text.replace(",", ""))
+
+
+def shown_counts(page: Any) -> dict[str, int]:
+    names = [
+        item.get_attribute("data-population")
+        for item in page.find_elements("css selector", "[role=treeitem]")
+    ]
+    return {name: count(page, name) for name in names}
+
+
+def sheet(page: Any) -> str:
+    """Return which sheet of thumbnails is complete: view, population, number of tubes."""
+    return find(page, ".irr").get_attribute("data-sheet") or ""
+
+
+def open_tube(page: Any, url: str) -> str:
+    """Open the page on the tube that it chooses, and return its file."""
+    page.get(url)
+    find(page, READY)
+    return str(find(page, "select[aria-label=Tube]").get_attribute("value"))
+
+
+def python_counts(review: Review, file: str) -> dict[str, int]:
+    gates = answer(review, {"ask": "tube", "file": file}).content["gates"]
+    return {gate["name"]: gate["count"] for gate in gates}
+
+
+def apply(page: Any, review: Review) -> None:
+    find(page, "input[aria-label=Who]").send_keys("AB")
+    find(page, "input[aria-label=Why]").send_keys("CD3-dim lot")
+    find(page, "button[type=submit]").click()
+    until(page, lambda: "Written to" in find(page, "[role=status]").text)
+    assert review.path.exists()
+
+
+def test_a_drag_changes_counts_and_reload_and_run_keep_it(
+    page: Any, url: str, review: Review, tmp_path: Path
+) -> None:
+    file = open_tube(page, url)
+    before = shown_counts(page)
+    assert before == python_counts(review, file)
+    pick(page, "NK")
+    drag(page, "[data-handle=whole]", 40, 60)
+    until(page, lambda: count(page, "NK") != before["NK"])
+    after = shown_counts(page)
+    assert after["NK_CD56dim"] != before["NK_CD56dim"]
+    assert after["T"] == before["T"]
+    assert f"was {before['NK']:,}" in find(page, "[role=status]").text
+    assert not review.path.exists()
+    apply(page, review)
+    assert python_counts(review, file) == after
+    page.refresh()
+    find(page, READY)
+    find(page, f"option[value='{file}']").click()
+    find(page, READY)
+    until(page, lambda: shown_counts(page) == after)
+    again = ir.run_study(review.study, tmp_path / "again", overrides=load_overrides(review.path))
+    rows = again.populations[again.populations["file"] == file].set_index("population")
+    assert {name: int(rows.loc[name, "count"]) for name in after} == after
+    gates = again.gates.set_index(["file", "population"])["source"]
+    assert gates[(file, "NK")] == "override"
+    assert gates[(file, "T")] != "override"
+
+
+def test_a_threshold_is_dragged_with_every_gate_on_it(page: Any, url: str, review: Review) -> None:
+    file = open_tube(page, url)
+    pick(page, "Live")
+    before = shown_counts(page)
+    handle = find(page, "[role=slider][aria-label='Viability threshold']")
+    was = int(handle.get_attribute("aria-valuenow"))
+    drag(page, "[role=slider]", -80, 0)
+    until(page, lambda: count(page, "Live") < before["Live"])
+    assert int(find(page, "[role=slider]").get_attribute("aria-valuenow")) < was - 50
+    apply(page, review)
+    (override,) = load_overrides(review.path)
+    assert (override.threshold, override.file) == ("Viability", file)
+
+
+def test_the_keyboard_does_all_that_the_mouse_does(page: Any, url: str) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    open_tube(page, url)
+    pick(page, "NK")
+    before = shown_counts(page)
+    points = len(page.find_elements("css selector", ".irr-point"))
+    press = lambda *keys: ActionChains(page, duration=0).send_keys(*keys).perform()  # noqa: E731
+    active = lambda: page.switch_to.active_element  # noqa: E731
+    # From the chosen population by Tab to the gate, which moves as a whole, then to its points.
+    press(Keys.TAB)
+    assert active().get_attribute("data-handle") == "whole"
+    outline = active().value_of_css_property("outline-style")
+    assert outline == "solid"
+    ActionChains(page, duration=0).key_down(Keys.SHIFT).send_keys(*([Keys.ARROW_UP] * 8)).key_up(
+        Keys.SHIFT
+    ).perform()
+    until(page, lambda: count(page, "NK") != before["NK"])
+    moved = shown_counts(page)
+    until(page, lambda: active().get_attribute("data-handle") == "whole")
+    press(Keys.TAB)
+    assert active().get_attribute("data-handle") == "point 0"
+    assert "arrow keys move" in active().get_attribute("aria-label")
+    press(Keys.INSERT)
+    until(page, lambda: len(page.find_elements("css selector", ".irr-point")) == points + 1)
+    press(Keys.DELETE)
+    until(page, lambda: len(page.find_elements("css selector", ".irr-point")) == points)
+    for _ in range(3):
+        ActionChains(page, duration=0).key_down(Keys.CONTROL).send_keys("z").key_up(
+            Keys.CONTROL
+        ).perform()
+        find(page, READY)
+    until(page, lambda: shown_counts(page) == before)
+    ActionChains(page, duration=0).key_down(Keys.CONTROL).send_keys("y").key_up(
+        Keys.CONTROL
+    ).perform()
+    until(page, lambda: shown_counts(page) == moved)
+    press(Keys.ENTER)
+    until(page, lambda: active().get_attribute("aria-label") == "Who")
+    assert "Say who" in find(page, "[role=alert]").text
+
+
+def test_series_and_all_tubes_show_every_draw(page: Any, url: str, review: Review) -> None:
+    open_tube(page, url)
+    samples = review.results.samples
+    here = page.find_element("css selector", ".irr-title small").text
+    panel = "donor_nk" if "donor_nk" in here else "lineage"
+    for view in ("series", "all"):
+        find(page, f"[data-view={view}]").click()
+        until(page, lambda v=view: sheet(page).startswith(v))
+        thumbs = page.find_elements("css selector", ".irr-thumb")
+        assert all("%" in thumb.get_attribute("aria-label") for thumb in thumbs)
+        files = {thumb.get_attribute("data-file") for thumb in thumbs}
+        if view == "all":
+            gated = set(review.results.populations["file"])
+            wanted = samples[(samples["panel"] == panel) & samples["file"].isin(gated)]
+            assert files == set(wanted["file"])
+        else:
+            assert samples.set_index("file").loc[sorted(files), "patient"].nunique() == 1
+    target = thumbs[-1].get_attribute("data-file")
+    thumbs[-1].click()
+    until(page, lambda: find(page, "select[aria-label=Tube]").get_attribute("value") == target)
+
+
+def test_nothing_leaves_the_machine_and_nothing_is_refused(page: Any, url: str) -> None:
+    complaints(page), asked_for(page)
+    open_tube(page, url)
+    find(page, "[data-view=all]").click()
+    until(page, lambda: sheet(page).startswith("all"))
+    hosts = {urlsplit(address).hostname for address in asked_for(page)}
+    assert hosts <= {"127.0.0.1", None}  # None: data and blob addresses
+    assert complaints(page) == []
+    # A script from elsewhere is refused by the page's own policy.
+    page.execute_script(
+        "const s = document.createElement('script'); s.src = 'http://127.0.0.1:9/x.js';"
+        "s.onerror = () => document.body.dataset.refused = 'yes'; document.head.append(s);"
+    )
+    until(page, lambda: page.find_elements("css selector", "body[data-refused=yes]"))
+    assert any("Content Security Policy" in told for told in complaints(page))
+
+
+# JupyterLab
+
+
+@pytest.fixture
+def lab(tmp_path: Path, review: Review) -> Iterator[str]:
+    """Address of a notebook in JupyterLab that opens the review, all of it on this machine."""
+    find_chromium()
+    for package in ("jupyterlab", "anywidget"):
+        pytest.importorskip(package, reason=f"the extra notebook ({package}) is not installed")
+    code = (
+        "import immunerecon as ir\n"
+        f"study = ir.read_study({str(review.study.folder)!r})\n"
+        f"results = ir.load_results({str(review.results.folder)!r})\n"
+        f"ir.review_gates(study, results, overrides={str(review.path)!r})"
+    )
+    import nbformat
+
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, folder / "review.ipynb")
+    places = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "RUNTIME")}
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        "--port=0", "--IdentityProvider.token=of-the-test", f"--notebook-dir={folder}",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **places},
+        stdout=subprocess.DEVNULL,
+        stderr=(tmp_path / "lab.log").open("w"),
+    ) as process:
+        try:
+            server = _server_of(tmp_path / "RUNTIME", process)
+            yield f"{server}lab/tree/review.ipynb?token=of-the-test"
+        finally:
+            process.terminate()
+
+
+def _server_of(runtime: Path, process: "subprocess.Popen[bytes]") -> str:
+    """Return the address that the server has written down, once it has."""
+    from time import monotonic, sleep
+
+    end = monotonic() + 90
+    while process.poll() is None and monotonic() < end:
+        for told in runtime.glob("jpserver-*.json"):
+            if told.read_text():
+                return str(json.loads(told.read_text())["url"])
+        sleep(0.02)  # a file of another process: there is nothing to be told by
+    raise AssertionError(f"JupyterLab did not start: {(runtime.parent / 'lab.log').read_text()}")
+
+
+def test_a_drag_in_jupyterlab_changes_counts_and_is_written(
+    page: Any, lab: str, review: Review
+) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    complaints(page), asked_for(page)
+    page.get(lab)
+    cell = find(page, ".jp-CodeCell .cm-content")
+    until(page, lambda: page.find_elements("css selector", "[data-status=idle]"))
+    cell.click()
+    ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+    find(page, READY)
+    before = shown_counts(page)
+    pick(page, "NK")
+    page.execute_script("document.querySelector('.irr-stage').scrollIntoView({block: 'center'})")
+    drag(page, "[data-handle=whole]", 40, 40)
+    until(page, lambda: count(page, "NK") != before["NK"])
+    after = shown_counts(page)
+    apply(page, review)
+    (override,) = load_overrides(review.path)
+    assert override.population == "NK"
+    assert python_counts(review, override.file) == after
+    hosts = {urlsplit(address).hostname for address in asked_for(page)}
+    assert hosts <= {"127.0.0.1", None}
