@@ -139,7 +139,7 @@ def _look_at_ends(tube: Tube) -> _Ends:
     for channel in tube.channels:
         values = tube.values(channel.name)
         finite &= np.isfinite(values)
-        if _is_forward_scatter(channel):
+        if is_forward_scatter(channel):
             margin |= values <= 0
         at_top = None if channel.is_time else _at_top(values, channel.maximum)
         if at_top is not None:
@@ -186,7 +186,7 @@ def _bright(off_scale: Mapping[str, float]) -> list[str]:
     return [f"events at the top of the scale in {', '.join(much)}"] if much else []
 
 
-def _is_forward_scatter(channel: Channel) -> bool:
+def is_forward_scatter(channel: Channel) -> bool:
     """Return whether this is the area or height of forward scatter."""
     name = channel.name.upper()
     return channel.is_scatter and name.startswith("F") and not name.endswith("W")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -124,7 +124,27 @@ def find_disturbances(tube: Tube) -> tuple[Disturbance, ...]:
         )
         for i, j in _runs(odd)
     ]
-    return tuple(_with_carry_over(found, carried, seconds))
+    return _on_ticks(_with_carry_over(found, carried, seconds), seconds)
+
+
+def _on_ticks(found: Sequence[Disturbance], seconds: Events | None) -> tuple[Disturbance, ...]:
+    """Return the disturbances with both ends at the start of a tick of the clock.
+
+    A range of time then says what was left out, to other programs too. Where many events share a
+    tick, the ends stay.
+    """
+    if seconds is None or not found:
+        return tuple(found)
+    ends = np.array([(one.first, one.last) for one in found])
+    inner = np.minimum(ends, seconds.size - 1)
+    ticks = np.where(ends < seconds.size, np.searchsorted(seconds, seconds[inner]), ends)
+    if (ends - ticks).max() > BIN_EVENTS // 5:
+        return tuple(found)
+    moved = (
+        replace(one, first=int(first), last=int(last))
+        for one, (first, last) in zip(found, ticks, strict=True)
+    )
+    return tuple(one for one in moved if one.n_events > 0)
 
 
 def run_seconds(tube: Tube) -> Events | None:

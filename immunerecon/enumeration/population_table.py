@@ -15,6 +15,7 @@ from immunerecon.enumeration.concentration import (
 from immunerecon.enumeration.proportions import wilson
 from immunerecon.gating.gated_tube import GatedTube
 
+COUNTS = ("count", "parent_count", "gate_count")
 FEW_EVENTS = 20  # below this a count is given and flagged: rare-event guidance, see docs
 
 
@@ -57,9 +58,10 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
     -------
     DataFrame
         Columns population, parent, count, parent_count, percent_of_parent (0-100) with its Wilson
-        interval, expected_count (by the model, where one counts), cells_per_ul with its 95 %
-        interval, count_method, flags. Populations that could
-        not be gated have no numbers and say why.
+        interval, gate_count (by the gate's geometry within its parents', as another program counts
+        it: the count, but where a model counts), expected_count (by that model), cells_per_ul with
+        its 95 % interval, count_method, flags. Populations that could not be gated have no numbers
+        and say why.
     """
     ancestors = _ancestors(gated)
     rows = []
@@ -79,6 +81,7 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
                 "percent_of_parent": 100 * count / total if total else math.nan,
                 "percent_low": 100 * float(low),
                 "percent_high": 100 * float(high),
+                "gate_count": gated.gate_counts.get(gate.population, count),
                 "expected_count": gated.expected.get(gate.population, math.nan),
                 "cells_per_ul": cells.cells_per_ul,
                 "cells_per_ul_low": cells.low,
@@ -91,7 +94,7 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
         {"population": name, "parent": "", "count_method": "none", "flags": f"not gated: {reason}"}
         for name, reason in gated.dropped.items()
     ]
-    return pd.DataFrame(rows).astype({"count": "Int64", "parent_count": "Int64"})
+    return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def _ancestors(gated: GatedTube) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from immunerecon.gating.exact_scale import ExactScale
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+_ROUNDING = 8e-6  # of a display in single precision, that of tables included
 UNCOMPENSATED = "uncompensated"
 FILE = "FCS"  # the spillover that serves the tube
 
@@ -86,11 +87,16 @@ class SpectrumMatrix:
                 f"cannot be inverted (a condition number up to {MAX_CONDITION:g} would do)"
             )
 
+    @cached_property
+    def inverse(self) -> Doubles:
+        """Share of each detector (row) in each fluorochrome (column)."""
+        matrix = np.array(self.rows)
+        square = len(set(matrix.shape)) == 1
+        return np.asarray(np.linalg.inv(matrix) if square else np.linalg.pinv(matrix))
+
     def unmix(self, detected: Doubles, fluorochrome: str) -> Doubles:
         """Return the light of one fluorochrome; `detected` has a column a detector."""
-        matrix = np.array(self.rows)
-        inverse = np.linalg.inv(matrix) if len(set(matrix.shape)) == 1 else np.linalg.pinv(matrix)
-        return np.asarray(detected @ inverse[:, self.fluorochromes.index(fluorochrome)])
+        return np.asarray(detected @ self.inverse[:, self.fluorochromes.index(fluorochrome)])
 
 
 def spectrum_of(spillover: Spillover) -> SpectrumMatrix:
@@ -141,6 +147,35 @@ class Events:
             When the tube lacks a channel or matrix that a dimension needs.
         """
         return {name: self._values(self.dimensions[name], rows) for name in names}
+
+    @cached_property
+    def margins(self) -> dict[str, float]:
+        """How far single precision may put an event from its place, by dimension.
+
+        Compensation in single precision errs by the rounding of the largest signals that it takes
+        away, which counts most around 0, where a display scale is steepest.
+        """
+        return {name: self._margin(dimension) for name, dimension in self.dimensions.items()}
+
+    def _margin(self, dimension: Dimension) -> float:
+        name = dimension.channels[0]
+        matrix = self.matrices.get(dimension.compensation)
+        if matrix is None or dimension.scale is None or name not in matrix.fluorochromes:
+            return _ROUNDING
+        inverse = np.abs(matrix.inverse[:, matrix.fluorochromes.index(name)])
+        largest = np.array([self._largest.get(detector, 0.0) for detector in matrix.detectors])
+        error = len(largest) * float(np.finfo(np.float32).eps) * float(inverse @ largest)
+        step = dimension.scale.t * 1e-6
+        low, high = dimension.scale.exact([-step, step])
+        return _ROUNDING + error * float(high - low) / (2 * step)
+
+    @cached_property
+    def _largest(self) -> dict[str, float]:
+        """Largest absolute value of each channel."""
+        return {
+            channel.name: float(max(column.max(initial=0.0), -column.min(initial=0.0)))
+            for channel, column in zip(self.tube.channels, self.tube.events.T, strict=True)
+        }
 
     def _values(self, dimension: Dimension, rows: Rows | None) -> Doubles:
         if isinstance(dimension.channel, Ratio):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import MarkerError
+from immunerecon.gating.dimensions import Events
 from immunerecon.gating.evidence import TubeEvidence, collect_evidence
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides import Override, apply_overrides
@@ -39,6 +40,7 @@ def gate_tube(
     scales: Mapping[str, Scale],
     placement: Placement = ALONE,
     overrides: Sequence[Override] = (),
+    exact: Events | None = None,
 ) -> GatedTube:
     """Gate one tube.
 
@@ -57,6 +59,9 @@ def gate_tube(
         is gated by its own boundaries.
     overrides
         What a person says of the tube's gates, from `overrides_for`.
+    exact
+        The tube's events before compensation, along the dimensions of the strategy: for those
+        that lie so near to an edge that single precision cannot place them.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def gate_tube(
     """
     columns = display_columns(tube, strategy, markers=markers, scales=scales)
     placed = place_gates(columns, strategy, scales=scales, placement=placement)
-    return apply_gates(apply_overrides(placed, overrides, scales), columns)
+    return apply_gates(apply_overrides(placed, overrides, scales), columns, exact)
 
 
 def display_columns(

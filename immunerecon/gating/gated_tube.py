@@ -71,6 +71,9 @@ class GatedTube:
     clarity
         0-1 for each of these: a share of its parent is as uncertain as if only this part of the
         events had been counted, because kinds of cells overlap.
+    gate_counts
+        Number of events that the geometry of each gate holds within that of its parents, as
+        another program counts them; another number than the count where a model counts.
     """
 
     n_events: int
@@ -81,6 +84,7 @@ class GatedTube:
     flags: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
     clarity: Mapping[str, float] = field(default_factory=dict)
+    gate_counts: Mapping[str, int] = field(default_factory=dict)
 
     def gate_of(self, population: str) -> PlacedGate:
         """Return a population's gate."""

@@ -40,6 +40,7 @@ def gating_ml(
     *,
     dimensions: Mapping[str, Dimension],
     matrices: Mapping[str, SpectrumMatrix],
+    remark: str = "",
 ) -> bytes:
     """Write the gates of a tube as a Gating-ML 2.0 document.
 
@@ -52,6 +53,8 @@ def gating_ml(
     matrices
         Those that dimensions name; ``FCS`` is what the tube was compensated with, absent for an
         uncompensated tube.
+    remark
+        What a reader of the document must know.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def gating_ml(
     """
     root = Element("gating:Gating-ML", {f"xmlns:{key}": url for key, url in _NAMES.items()})
     names = _Identifiers([gate.population for gate in gates], dimensions, matrices)
+    if remark:
+        SubElement(root, "data-type:custom_info").text = remark
     used = sorted({name for gate in gates if gate.gate for name in gate.gate.dimensions})
     needed = {dimensions[name].compensation for name in used}
     for name in sorted(needed & set(matrices)):

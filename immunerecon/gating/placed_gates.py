@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.boundaries import Boundary
+from immunerecon.gating.dimensions import Events
+from immunerecon.gating.edges import near_edge
 from immunerecon.gating.gate_kinds import BooleanGate
+from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import GatedTube, Indices, PlacedGate
 from immunerecon.gating.gates import Gate, Range, RectangleGate
 from immunerecon.gating.strategy import Signed
@@ -104,7 +107,7 @@ class PlacedGates:
         return frozenset(found)
 
 
-def apply_gates(placed: PlacedGates, columns: Columns) -> GatedTube:
+def apply_gates(placed: PlacedGates, columns: Columns, exact: Events | None = None) -> GatedTube:
     """Find the events of every population, by geometry alone.
 
     Parameters
@@ -113,6 +116,9 @@ def apply_gates(placed: PlacedGates, columns: Columns) -> GatedTube:
         Where the gates lie.
     columns
         Display values of each dimension (float32, shape (n_events,)), at least one.
+    exact
+        The same events in full precision, for those so near to an edge that single precision
+        cannot place them; without it they may be counted on its other side.
 
     Returns
     -------
@@ -135,7 +141,8 @@ def apply_gates(placed: PlacedGates, columns: Columns) -> GatedTube:
         if gate.population in placed.counted:
             members[gate.population] = placed.counted[gate.population]
         else:
-            members[gate.population] = events_inside(gate, columns, members)
+            members[gate.population] = events_inside(gate, columns, members, exact)
+    nested = _by_geometry(placed, columns, members, exact)
     del members[""]
     return GatedTube(
         n_events=n_events,
@@ -146,10 +153,36 @@ def apply_gates(placed: PlacedGates, columns: Columns) -> GatedTube:
         flags=(*_low_confidence(placed.gates), *placed.flags),
         expected=placed.expected,
         clarity=placed.clarity,
+        gate_counts={gate.population: nested[gate.population].size for gate in placed.gates},
     )
 
 
-def events_inside(placed: PlacedGate, columns: Columns, members: Mapping[str, Indices]) -> Indices:
+def _by_geometry(
+    placed: PlacedGates,
+    columns: Columns,
+    members: Mapping[str, Indices],
+    exact: Events | None,
+) -> Mapping[str, Indices]:
+    """Return the members that the gates' geometry finds, whatever a model counts."""
+    if not placed.counted:
+        return dict(members)
+    found: dict[str, Indices] = {"": members[""]}
+    for gate in placed.gates:
+        name = gate.population
+        same = all(found[other] is members[other] for other in needs(gate))
+        if same and name not in placed.counted:
+            found[name] = members[name]
+        else:
+            found[name] = events_inside(gate, columns, found, exact)
+    return found
+
+
+def events_inside(
+    placed: PlacedGate,
+    columns: Columns,
+    members: Mapping[str, Indices],
+    exact: Events | None = None,
+) -> Indices:
     """Return the row numbers of the parent's events inside a gate.
 
     Parameters
@@ -160,6 +193,8 @@ def events_inside(placed: PlacedGate, columns: Columns, members: Mapping[str, In
         Display values of each dimension, shape (n_events,).
     members
         Row numbers of the events of all populations before it, and of all events under "".
+    exact
+        As in `apply_gates`.
     """
     events = members[placed.parent]
     if placed.gate is None:
@@ -167,9 +202,13 @@ def events_inside(placed: PlacedGate, columns: Columns, members: Mapping[str, In
     if isinstance(placed.gate, BooleanGate):
         return events[placed.gate.select(members, len(members[""]))[events]]
     values = {name: columns[name] for name in placed.gate.dimensions}
-    if len(events) == len(members[""]):  # nothing to pick out
-        return np.flatnonzero(placed.gate.contains(values))
-    return events[placed.gate.contains({name: of[events] for name, of in values.items()})]
+    if len(events) < len(members[""]):  # else nothing to pick out
+        values = {name: of[events] for name, of in values.items()}
+    inside = placed.gate.contains(values)
+    if exact is not None:
+        near = near_edge(placed.gate, values, exact.margins)
+        inside[near] = placed.gate.contains(exact.columns(placed.gate.dimensions, events[near]))
+    return events[inside]
 
 
 def between_boundaries(

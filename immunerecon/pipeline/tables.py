@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("file", "patient", "day", "panel", "population", "parent", "count", "parent_count"),
         *("percent_of_parent", "percent_low", "percent_high"),
         *("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high", "count_method", "flags"),
-        "role",
+        *("role", "gate_count"),
     ),
     "gates": (
         *("file", "population", "dimension_x", "dimension_y", "kind", "parameters"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from immunerecon.enumeration.population_table import COUNTS
 from immunerecon.pipeline.neighbours import batch_of
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
@@ -65,7 +66,7 @@ def populations_table(study: Study, stages: Stages) -> pd.DataFrame:
         for row in record.facts["populations"]
     ]
     frame = table("populations", rows)
-    return frame.astype({"count": "Int64", "parent_count": "Int64", "day": float})
+    return frame.astype({**dict.fromkeys(COUNTS, "Int64"), "day": float})
 
 
 def gates_table(study: Study, stages: Stages) -> pd.DataFrame:

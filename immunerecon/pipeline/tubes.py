@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
-from immunerecon.enumeration.population_table import TubeVolume, count_populations
+from immunerecon.enumeration.population_table import COUNTS, TubeVolume, count_populations
+from immunerecon.gating.cleaning_gates import cleaning_gates
 from immunerecon.gating.engine import display_columns, place_gates
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.gating_ml import gating_ml
@@ -88,13 +89,19 @@ def gate_file(job: TubeJob) -> Gated:
     """
     raw = open_tube(job)
     cleaning = clean(raw) if job.survey is None else cleaning_of(job.survey)
-    tube = compensated(raw.select(cleaning.kept), job.compensation)
+    kept = raw.select(cleaning.kept)
+    tube, events = compensated(kept, job.compensation), events_of(kept, job)
     markers = markers_of(tube, job)
     columns = display_columns(tube, job.strategy, markers=markers, scales=job.scales)
     placed = place_gates(columns, job.strategy, scales=job.scales, placement=job.placement)
-    gated = apply_gates(apply_overrides(placed, job.overrides, job.scales), columns)
-    events = events_of(raw, job)
-    xml = gating_ml(gated.gates, dimensions=events.dimensions, matrices=events.matrices)
+    gated = apply_gates(apply_overrides(placed, job.overrides, job.scales), columns, events)
+    left_out = cleaning_gates(raw, cleaning)
+    xml = gating_ml(
+        left_out.above(gated.gates),
+        dimensions={**events.dimensions, **left_out.dimensions},
+        matrices=events.matrices,
+        remark=left_out.remark,
+    )
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
     volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
     flags = (
@@ -192,4 +199,4 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
 def populations_frame(record: Record) -> pd.DataFrame:
     """Return the rows of the `populations` table of one tube."""
     frame = pd.DataFrame(record.facts["populations"])
-    return frame.astype({"count": "Int64", "parent_count": "Int64"})
+    return frame.astype(dict.fromkeys(COUNTS, "Int64"))
