@@ -37,3 +37,25 @@ def small_results(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -
     out = tmp_path_factory.mktemp("small_results") / "results"
     run_study(read_study(small_study), out)
     return out
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Study folder of one patient with two draws and the controls: quick to run."""
+    from immunerecon.simulate.conditions import Conditions
+    from immunerecon.simulate.folder import simulate_trial
+
+    folder = tmp_path_factory.mktemp("tiny") / "study"
+    days = Conditions(draw_days=(-7, 7), missed_draws=0.0)
+    return simulate_trial(folder, patients=1, seed=2, events=1500, conditions=days)
+
+
+@pytest.fixture(scope="session")
+def tiny_results(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results folder of `tiny_study`, which no test may change."""
+    from immunerecon.pipeline.run import run_study
+    from immunerecon.study.folder import read_study
+
+    out = tmp_path_factory.mktemp("tiny_results") / "results"
+    run_study(read_study(tiny_study), out)
+    return out

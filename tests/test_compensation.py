@@ -67,12 +67,14 @@ def test_the_order_of_the_matrix_does_not_matter() -> None:
     np.testing.assert_allclose(compensate(tube_of(events), turned).events, expected, rtol=1e-5)
 
 
+@pytest.mark.malformed(43)
 def test_without_a_matrix_the_tube_is_flagged() -> None:
     tube = tube_of(np.ones((2, 4)))
     assert compensate(tube, None).flags == ("uncompensated",)
     assert compensate(tube, None).events is tube.events
 
 
+@pytest.mark.malformed(44)
 def test_no_second_compensation() -> None:
     once = compensate(tube_of(np.ones((2, 4))), SPILLOVER)
     with pytest.raises(CompensationError, match="compensated already by keyword"):
@@ -82,6 +84,7 @@ def test_no_second_compensation() -> None:
         compensate(tube_of(np.ones((2, 4)), names), SPILLOVER)
 
 
+@pytest.mark.malformed(42)
 def test_unknown_channel_is_named() -> None:
     tube = tube_of(np.ones((2, 3)), NAMES[:3])
     with pytest.raises(CompensationError, match=r"names APC-A.*\. It has FSC-A, FITC-A, PE-A"):
@@ -98,6 +101,7 @@ def test_matrix_of_the_keyword(keyword: str) -> None:
     assert spillover.source == "keyword"
 
 
+@pytest.mark.malformed(43)
 @pytest.mark.parametrize(
     "text", ["", "2,FITC-A,PE-A,1,0,0,1", "2,FITC-A,PE-A,1,1e-6,0,1", "2,FITC-A,PE-A"]
 )
@@ -105,6 +109,7 @@ def test_nothing_to_compensate(text: str) -> None:
     assert spillover_from_keyword(tube_of(np.ones((1, 4)), SPILL=text)) is None
 
 
+@pytest.mark.malformed(39, 40, 41)
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -229,6 +229,7 @@ def test_is_read_with_its_flag(case: Case, tmp_path: Path) -> None:
         assert tube.flags == ()
 
 
+@pytest.mark.malformed(21)
 def test_no_events_is_read_and_flagged(tmp_path: Path) -> None:
     tube = read_fcs(written(tmp_path, fcs({"$TOT": "0"}, data=b"")))
     assert tube.events.shape == (0, 3)
@@ -246,6 +247,7 @@ def test_missing_range_takes_the_largest_value(tmp_path: Path) -> None:
     assert [channel.maximum for channel in tube.channels] == [1024, 1024, 1000]
 
 
+@pytest.mark.malformed(36)
 def test_few_nan_stay_in_and_are_counted(tmp_path: Path) -> None:
     rows = np.tile(ROWS, (1000, 1))
     rows[7, 2] = np.inf
@@ -255,6 +257,7 @@ def test_few_nan_stay_in_and_are_counted(tmp_path: Path) -> None:
     assert tube.flags == ("2 of 4000 events have NaN or infinite values (FSC-A, PE-A)",)
 
 
+@pytest.mark.malformed(37)
 def test_constant_channel_is_flagged(tmp_path: Path) -> None:
     rows = ROWS.copy()
     rows[:, 1] = 5
@@ -262,6 +265,7 @@ def test_constant_channel_is_flagged(tmp_path: Path) -> None:
     assert tube.flags == ("every event has the same value (FITC-A)",)
 
 
+@pytest.mark.malformed(38)
 def test_time_that_runs_backwards_is_flagged(tmp_path: Path) -> None:
     content = fcs({"$P3N": "Time", "$TIMESTEP": "0.01"}, data=ROWS[::-1].tobytes())
     tube = read_fcs(written(tmp_path, content))
@@ -269,6 +273,7 @@ def test_time_that_runs_backwards_is_flagged(tmp_path: Path) -> None:
     np.testing.assert_allclose(tube.values("Time"), [10, 9, 6, 3], rtol=1e-6)
 
 
+@pytest.mark.malformed(46)
 @pytest.mark.parametrize(("dataset", "first"), [(1, 1.0), (2, 2.0)])
 def test_one_of_several_data_sets(dataset: int, first: float, tmp_path: Path) -> None:
     tube = read_fcs(written(tmp_path, TWO_SETS), dataset=dataset)
@@ -282,6 +287,7 @@ def test_a_data_set_that_is_not_there(dataset: int, tmp_path: Path) -> None:
         read_fcs(written(tmp_path, TWO_SETS), dataset=dataset)
 
 
+@pytest.mark.malformed(55)
 def test_text_and_data_that_share_a_byte(tmp_path: Path) -> None:
     """HEADER gives as the end of TEXT the byte at which DATA begins (case 55)."""
     end = int(VALID[18:26])
@@ -297,6 +303,7 @@ def test_header_that_disagrees_with_text(tmp_path: Path) -> None:
     assert tube.flags == ("HEADER and TEXT disagree where DATA begins, TEXT is right",)
 
 
+@pytest.mark.malformed(57)
 @pytest.mark.parametrize(
     ("bits", "order", "big"),
     [(10, "1,2", False), (10, "2,1", True), (12, "1,2", False), (12, "2,1", True)],
@@ -323,6 +330,7 @@ def test_odd_widths(bits: int, order: str, big: bool, packed: bool, tmp_path: Pa
     assert len(tube.flags) == (0 if packed else 1)
 
 
+@pytest.mark.malformed(57)
 @pytest.mark.parametrize("order", ["1,2,3,4", "4,3,2,1"])
 def test_mixed_widths(order: str, tmp_path: Path) -> None:
     sign = "<" if order == "1,2,3,4" else ">"
@@ -337,6 +345,7 @@ def test_mixed_widths(order: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(tube.events, np.array(rows, dtype=np.float32))
 
 
+@pytest.mark.malformed(58)
 def test_bits_above_the_range_are_masked(tmp_path: Path) -> None:
     stored = np.array([[0xFC01, 20, 1023], [4, 0x8000 + 50, 600]], "<u2")
     keywords = integers(TOT="2", P1R="1024", P2R="1000", P3R="1024")
@@ -344,6 +353,7 @@ def test_bits_above_the_range_are_masked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(tube.events, [[1, 20, 1023], [4, 50, 600]])
 
 
+@pytest.mark.malformed(59)
 @pytest.mark.parametrize("order", ["1,2,3,4", "4,3,2,1"])
 def test_mixed_types_of_fcs_3_2(order: str, tmp_path: Path) -> None:
     sign = "<" if order == "1,2,3,4" else ">"
@@ -398,6 +408,7 @@ def test_a_refusal_quotes_no_private_value(keywords: dict[str, str], tmp_path: P
     assert "ustermann" not in str(caught.value)
 
 
+@pytest.mark.malformed(78)
 def test_control_characters_are_removed_from_names(tmp_path: Path) -> None:
     content = fcs({"$P2S": "\x1b[31mCD3\x1b[0m\x07 FITC", "$CYT": "Canto\x1b]0;own\x07 II"})
     tube = read_fcs(written(tmp_path, content))
@@ -414,6 +425,7 @@ def test_supplemental_text_adds_keywords(tmp_path: Path) -> None:
     assert tube.flags == ()
 
 
+@pytest.mark.malformed(65)
 def test_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +443,7 @@ def test_a_file_that_changes_while_it_is_read(
         read_fcs(path)
 
 
+@pytest.mark.malformed(66)
 def test_what_is_no_plain_file_is_refused_without_waiting(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.fcs"
     os.mkfifo(pipe)

@@ -38,22 +38,9 @@ def kills() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One patient, two draws and the controls."""
-    from immunerecon.simulate.conditions import Conditions
-    from immunerecon.simulate.folder import simulate_trial
-
-    days = Conditions(draw_days=(-7, 7), missed_draws=0.0)
-    folder = tmp_path_factory.mktemp("tiny") / "study"
-    return simulate_trial(folder, patients=1, seed=2, events=1500, conditions=days)
-
-
-@pytest.fixture(scope="module")
-def whole(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tiny_results: Path) -> Path:
     """Results of a run that nothing stopped."""
-    out = tmp_path_factory.mktemp("whole") / "out"
-    run_study(read_study(tiny_study), out)
-    return out
+    return tiny_results
 
 
 def n_records(step: str, number: int) -> Callable[[Path], bool]:

@@ -98,6 +98,7 @@ def damaged(small_study: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.malformed(61, 62)
 def test_files_that_cannot_be_used_are_failed_by_name_and_the_rest_is_done(
     damaged: Path, small_results: Path, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ def test_results_never_go_where_they_do_not_belong(small_study: Path, tmp_path: 
         run_study(study, tmp_path)
 
 
+@pytest.mark.malformed(80)
 def test_a_second_run_at_the_same_time_is_refused(small_study: Path, small_results: Path) -> None:
     from immunerecon.pipeline.locks import locked
 

@@ -140,6 +140,7 @@ def test_percent_format_is_not_taken_for_a_fraction(tmp_path):
     assert "row 2, column lymphocytes_percent: '25%' is not a number" in str(counts.problems[0])
 
 
+@pytest.mark.malformed(68)
 def test_formula_without_value_and_error_cell_are_named(tmp_path):
     write_book(tmp_path / "blood_counts.xlsx", [["patient", "day"], ["P1", "=1+1"], ["#N/A", 0]])
     said = refusal(tmp_path)
@@ -184,6 +185,7 @@ def records(folder, stem, model, content):
     return read_records(folder, stem, model)
 
 
+@pytest.mark.malformed(69)
 @pytest.mark.parametrize(
     ("separator", "written", "read"),
     [
@@ -206,6 +208,7 @@ def test_decimal_comma_is_read_where_it_is_unambiguous(tmp_path, separator, writ
     assert counts.records[0].day == read
 
 
+@pytest.mark.malformed(67, 69)
 @pytest.mark.parametrize(
     "written",
     ['"1,234"', '"1,234,567"', "1_0", "0x1", "NO", "nan", "inf", "4.2 G/l", "1.234.5", "٣"],

@@ -1,7 +1,9 @@
-"""How long a tube ran through the cytometer."""
+"""When a tube ran through the cytometer: how long, and with which others."""
 
+import hashlib
 import math
 import re
+from collections.abc import Mapping
 
 from immunerecon.cytometry.tube import Tube
 
@@ -47,3 +49,31 @@ def acquisition_seconds(tube: Tube) -> float:
         for clock in (begin, end)
     )
     return float((end_second - begin_second) % _SECONDS_A_DAY)
+
+
+def acquisition_batch(keywords: Mapping[str, str]) -> str:
+    """Return a label that the tubes of one day and cytometer share.
+
+    Parameters
+    ----------
+    keywords
+        Of the tube.
+
+    Returns
+    -------
+    str
+        The cytometer and a digest of date and cytometer, because dates of draws do not belong into
+        results; empty where the file has no date.
+
+    Examples
+    --------
+    >>> acquisition_batch({"$DATE": "01-APR-2026", "$CYT": "LSRFortessa"})
+    'LSRFortessa ecc74f65'
+    >>> acquisition_batch({"$CYT": "LSRFortessa"})
+    ''
+    """
+    date, cytometer = keywords.get("$DATE", ""), keywords.get("$CYT", "")
+    if not date:
+        return ""
+    digest = hashlib.sha256(f"{date}|{cytometer}".encode()).hexdigest()[:8]
+    return f"{cytometer} {digest}".strip()

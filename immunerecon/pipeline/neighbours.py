@@ -121,7 +121,5 @@ def place_tubes(
 
 
 def batch_of(named: str, survey: Record) -> str:
-    """Return a tube's batch: as named, else the day and the cytometer of its acquisition."""
-    keywords = survey.facts["keywords"]
-    acquired = " ".join(filter(None, (keywords.get("$DATE"), keywords.get("$CYT"))))
-    return named or (acquired if keywords.get("$DATE") else "")
+    """Return a tube's batch: as named, else a label of its day and cytometer."""
+    return named or str(survey.facts["acquired"])

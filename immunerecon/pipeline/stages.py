@@ -12,6 +12,7 @@ from immunerecon.errors import TubeError
 from immunerecon.gating.override import Override
 from immunerecon.pipeline.crews import Crew, processes_of
 from immunerecon.pipeline.jobs import TubeJob
+from immunerecon.pipeline.misplaced import misplaced_tubes
 from immunerecon.pipeline.neighbours import place_tubes
 from immunerecon.pipeline.plan import Plan, code_version, job_inputs
 from immunerecon.pipeline.progress import track
@@ -87,6 +88,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     jobs = {index: job for index, job in jobs.items() if index not in copies}
     surveys, unread, _ = _run("survey", survey_tube, jobs, records, workers)
     silent = {i: s.facts["silent"] for i, s in surveys.items() if "silent" in s.facts}
+    silent |= misplaced_tubes(study, surveys)
     telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
     scales = _scales(study, telling)
     overrides = overrides_by_tube(study, telling, plan.overrides)

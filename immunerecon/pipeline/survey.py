@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from immunerecon.cytometry.acquisition import acquisition_batch
 from immunerecon.cytometry.quality import Cleaning, clean
 from immunerecon.cytometry.transforms import logicle_width
 from immunerecon.cytometry.tube import Channel, Events, Tube
@@ -33,9 +34,10 @@ def survey_tube(job: TubeJob) -> Record:
     -------
     Record
         Facts sha256, n_events, markers (channel of each), tops (largest value or ``$PnR``),
-        widths (logicle width of each fluorescence), keywords, flags, cleaning (what was left out
-        and why), and for a tube that is gated its evidence on its own display scales, or `silent`:
-        why it has none. Array ``kept``: the clean events as packed bits, where some are left out.
+        widths (logicle width of each fluorescence), acquired (label of day and cytometer), flags,
+        cleaning (what was left out and why), and for a tube that is gated its evidence on its own
+        display scales, or `silent`: why it has none. Array ``kept``: the clean events as packed
+        bits, where some are left out.
 
     Notes
     -----
@@ -50,7 +52,7 @@ def survey_tube(job: TubeJob) -> Record:
     facts: dict[str, Any] = {
         "sha256": raw.sha256,
         "n_events": raw.n_events,
-        "keywords": dict(raw.keywords),
+        "acquired": acquisition_batch(raw.keywords),
         "flags": list(sample.flags),
         "cleaning": {key: value for key, value in asdict(cleaning).items() if key != "kept"},
         **_display(raw, sample, job),
