@@ -38,11 +38,11 @@ def find_batches(gains: Doubles, errors: Doubles, *, labels: NDArray[np.intp]) -
     >>> find_batches(gains, errors, labels=np.arange(4)).tolist()
     [0, 0, 1, 1]
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     batch = np.unique(labels, return_inverse=True)[1]
     mean, variance = _pooled(gains, errors, batch)
-    limit = chi2.ppf(_CHANCE, gains.shape[1])
+    limit = chdtri(gains.shape[1], 1 - _CHANCE)
     while len(mean) > 1:
         apart = (mean[:, None] - mean) ** 2 / (variance[:, None] + variance)
         distance = apart.sum(axis=2)

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from immunerecon.gating.peaks import prominent_peaks
+
 Floats = NDArray[np.float32]
 Method = Literal["valley", "tail", "fixed", "none"]
 
@@ -159,13 +161,11 @@ def _window_on_grid(evidence: Evidence) -> tuple[int, int] | None:
 
 def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[int, int] | None:
     """Return the grid indices of the two peaks with the deepest valley between them."""
-    from scipy.signal import find_peaks
-
     if math.isfinite(evidence.window[0]):
         return None
     root = np.sqrt(density)
     noise = _root_noise(evidence.values.size)
-    peaks, _ = find_peaks(root, prominence=3 * noise)
+    peaks = prominent_peaks(root, prominence=3 * noise)
     lower, upper = _sides(peaks, root, evidence)
     best, depth = None, 3 * noise
     for i in lower:

@@ -184,18 +184,17 @@ def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kin
     rows = np.flatnonzero(number[:, kind] > _LEAST_EVENTS)
     weights, tubes = number[rows, kind].astype(np.float64), pool.tubes[rows]
     (root,), (whiten,) = roots(mixture.covariances[[kind]])
-    away = pool.values[rows] - mixture.means[kind] - offsets[tubes, kind]
-    deviates = away @ whiten
-    freedom = mixture.freedom[kind]
+    freedom = float(mixture.freedom[kind])
+    centres = (mixture.means[kind] + offsets[:, kind]).astype(np.float32)
+    deviates = (pool.values[rows] - centres[tubes]) @ whiten.astype(np.float32)
     trust = (freedom + 1) / (freedom + np.square(deviates))
-    d = deviates.shape[1]
-    pull, pulled = np.zeros((pool.n_tubes, d)), np.zeros((pool.n_tubes, d))
-    np.add.at(pull, tubes, trust * weights[:, None])
-    np.add.at(pulled, tubes, trust * deviates * weights[:, None])
+    counted = trust * number[rows, kind, None]
+    pull = _sums(counted, tubes, pool.n_tubes)
+    pulled = _sums(counted * deviates, tubes, pool.n_tubes)
     squares = np.bincount(tubes, np.square(weights), minlength=pool.n_tubes)
     total = np.bincount(tubes, weights, minlength=pool.n_tubes)
-    drawn = np.sqrt(trust * weights[:, None]) * deviates
-    spread = drawn.T @ drawn / max(total.sum(), _LEAST_EVENTS)
+    drawn = np.sqrt(counted) * deviates
+    spread = (drawn.T @ drawn).astype(np.float64) / max(total.sum(), _LEAST_EVENTS)
     return _Moments(
         events=np.square(total) / np.maximum(squares, _LEAST_EVENTS),
         pull=pull.mean(axis=1),
@@ -204,6 +203,15 @@ def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kin
         number=float(total.sum()),
         freedom=fit_tails(deviates, weights) if len(rows) >= _ENOUGH_FOR_TAILS else freedom,
     )
+
+
+def _sums(values: Floats, tubes: NDArray[np.intp], n_tubes: int) -> Doubles:
+    """Return the sum of the rows of each tube; the rows lie tube by tube."""
+    sums = np.zeros((n_tubes, values.shape[1]))
+    present, starts = np.unique(tubes, return_index=True)
+    if present.size:
+        sums[present] = np.add.reduceat(values, starts, axis=0, dtype=np.float64)
+    return sums
 
 
 def _residuals(

@@ -12,6 +12,7 @@ Doubles = NDArray[np.float64]
 _FARTHEST = 1e3  # squared deviate; farther is as far, and a product of nine stays in float32
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
 _SETTLED, _NOTHING = 1e-4, 1e-8  # relative change of a share, and a share of no event
+_NO_RIVAL = 1e-9  # of the likeliest component's density
 _BLOCK = 4_096  # events judged at once, so that intermediate arrays stay in the processor's cache
 
 
@@ -79,27 +80,30 @@ def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
     _, whiten = roots(mixture.covariances)
     # Scaled so that the square of a deviate is over its degrees of freedom.
     scaled = whiten / np.sqrt(mixture.freedom)[:, None, None]
-    axes = scaled.transpose(2, 1, 0).astype(np.float32)
-    centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)
-    power = (-(mixture.freedom + 1) / 2).astype(np.float32)
+    axes = np.ascontiguousarray(scaled.transpose(2, 0, 1).astype(np.float32))
+    centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)[:, :, None]
+    power = (-(mixture.freedom + 1) / 2).astype(np.float32)[:, None]
     constants = d * _log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
-    density = np.empty((len(values), k + 1), dtype=np.float32)
+    constants = constants.astype(np.float32)[:, None]
+    middle, width = mixture.everything.astype(np.float32)[:, :, None]
+    # A row a kind: what follows runs along the events.
+    density = np.empty((k + 1, len(values)), dtype=np.float32)
     for first in range(0, len(values), _BLOCK):
-        block = values[first : first + _BLOCK]
-        product = np.ones((len(block), k), dtype=np.float32)
+        block = np.ascontiguousarray(values[first : first + _BLOCK].T)
+        product = np.ones((k, block.shape[1]), dtype=np.float32)
         deviate = np.empty_like(product)
         for axis, centre in zip(axes, centres, strict=True):
-            np.matmul(block, axis, out=deviate)
+            np.matmul(axis, block, out=deviate)
             deviate -= centre
             deviate *= deviate
             deviate += 1
             product *= np.minimum(deviate, _FARTHEST, out=deviate)
         np.log(product, out=product)
-        density[first : first + _BLOCK, :-1] = product * power + constants.astype(np.float32)
-    middle, width = mixture.everything.astype(np.float32)
-    density[:, -1] = -0.5 * np.square((values - middle) / width).sum(axis=1)
-    density[:, -1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
-    return density
+        density[:-1, first : first + _BLOCK] = product * power + constants
+        apart = np.square((block - middle) / width).sum(axis=0)
+        density[-1, first : first + _BLOCK] = -0.5 * apart
+    density[-1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
+    return density.T
 
 
 def _log_t_constants(freedom: Doubles) -> Doubles:
@@ -112,7 +116,7 @@ def _log_t_constants(freedom: Doubles) -> Doubles:
     )
 
 
-def fit_tails(deviates: Doubles, weights: Doubles) -> float:
+def fit_tails(deviates: Floats, weights: Doubles) -> float:
     """Return the degrees of freedom that fit whitened deviates best.
 
     Parameters
@@ -128,9 +132,11 @@ def fit_tails(deviates: Doubles, weights: Doubles) -> float:
         One of a few steps between 3 and 50.
     """
     constants = _log_t_constants(_FREEDOMS)
-    squares = np.square(deviates)
+    squares = np.square(deviates.T, order="C", dtype=np.float64)
+    shares = weights / (weights.sum() * len(squares))
     scores = [
-        constant - (nu + 1) / 2 * np.average(np.log1p(squares / nu).mean(axis=1), weights=weights)
+        # The logarithm of a product is one for all axes.
+        constant - (nu + 1) / 2 * float(np.log(np.prod(1 + squares / nu, axis=0)) @ shares)
         for nu, constant in zip(_FREEDOMS, constants, strict=True)
     ]
     return float(_FREEDOMS[int(np.argmax(scores))])
@@ -169,14 +175,20 @@ def mixing_shares(
     if n == 0:
         return shares, np.empty((0, k))
     number = np.ones(n) if weights is None else weights.astype(np.float64)
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True)).astype(np.float64)
+    density = log_density.T - log_density.max(axis=1)
+    np.exp(density, out=density)
+    # An event that only one component comes near is told at once, whatever the shares.
+    open_cases = np.count_nonzero(density > _NO_RIVAL, axis=0) > 1
+    told = ~open_cases
+    sure = np.bincount(density[:, told].argmax(axis=0), number[told], minlength=k)
+    doubtful, each = density[:, open_cases].astype(np.float64), number[open_cases]
     for _ in range(rounds):
         before = shares
-        shares = before * (density.T @ (number / (density @ before + 1e-300)) / number.sum())
+        shares = (before * (doubtful @ (each / (before @ doubtful + 1e-300))) + sure) / number.sum()
         if np.all(np.abs(shares - before) <= _SETTLED * before + _NOTHING):
             break
-    joint = density * shares
-    return shares, joint / joint.sum(axis=1, keepdims=True)
+    joint = density * shares[:, None]
+    return shares, (joint / joint.sum(axis=0)).T
 
 
 def assign(memberships: Doubles, *, rounds: int = 30) -> NDArray[np.intp]:
