@@ -64,6 +64,40 @@ def run(
 
 
 @app.command()
+def watch(
+    study: StudyFolder,
+    out: Out,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that gate tubes.")] = 1,
+    interval: Annotated[
+        float, typer.Option(min=0.01, help="Seconds between looks; so long a file is unchanged.")
+    ] = 10.0,
+    until_complete: Annotated[
+        bool, typer.Option(help="End when the files of all rows of samples.csv were gated.")
+    ] = False,
+) -> None:
+    """Gate tubes as they arrive from the cytometer.
+
+    A file is gated when a row of samples.csv names it, it is the same at two looks, and it can be
+    read. Ctrl+C ends after the tubes in work, with whole tables, figures and report.
+
+    Example: immunerecon watch my_study --out my_results
+    """
+    from immunerecon.pipeline.results import load_results
+    from immunerecon.pipeline.watching import stopped_by_signals, watch_study
+    from immunerecon.report.outputs import write_outputs
+
+    with errors_told(), stopped_by_signals() as stop:
+        for line in watch_study(
+            study, out, interval=interval, workers=workers, until=stop, complete=until_complete
+        ):
+            typer.echo(line)
+        if (out / "run.json").exists():
+            typer.echo("Writing figures and report")
+            write_outputs(load_results(out))
+            typer.echo(f"Report:  {out / 'report.html'}")
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder with FCS files, in subfolders or not.")],
 ) -> None:

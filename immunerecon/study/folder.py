@@ -114,7 +114,32 @@ def read_study(folder: Path | str) -> Study:
     immunerecon.errors.StudyError: samples.csv, row 2, column panel: panel 'NK' is not in
     study.yaml; is 'nk' meant? (accepted: nk)
     """
-    folder = Path(folder)
+    return _read(Path(folder), arriving=False)
+
+
+def read_arriving_study(folder: Path | str) -> Study:
+    """Read a study folder whose FCS files are still to come.
+
+    Parameters
+    ----------
+    folder
+        As in `read_study`.
+
+    Returns
+    -------
+    Study
+        With all rows of samples.csv, whether their files are there or not.
+
+    Raises
+    ------
+    StudyError
+        As in `read_study`, but not for an FCS file that is missing.
+    """
+    return _read(Path(folder), arriving=True)
+
+
+def _read(folder: Path, *, arriving: bool) -> Study:
+    """Read a study folder, with or without FCS files that are missing."""
     if not folder.is_dir():
         raise StudyError([Problem(folder.name, "there is no such folder")])
     problems: list[Problem] = []
@@ -127,7 +152,7 @@ def read_study(folder: Path | str) -> Study:
     tables = _read_tables(folder, settings)
     problems += _table_problems(tables)
     missing, escaping = _file_problems(folder, tables.samples)
-    problems += missing
+    problems += [] if arriving else missing
     if problems or settings is None:
         raise StudyError(sorted(problems, key=_place))
     warnings = [*escaping, *find_warnings(tables)]
