@@ -137,7 +137,7 @@ def place_gates(
         expected=tree.expected(),
         clarity=tree.clarity(),
         dropped=tree.dropped,
-        flags=_strangers(tree),
+        flags=(*strategy.remarks, *_strangers(tree)),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from immunerecon.errors import StrategyError
+from immunerecon.gating.dimensions import Dimension, SpectrumMatrix
+from immunerecon.gating.gates import Gate
 
 _SIGNED = re.compile(r"\s*(\S.*?)([+-])(?=\s|$)")
 
@@ -127,8 +129,11 @@ class BoundaryRule(_Rule):
     fixed: float | None = None
 
 
+_WAYS = ("gate", "singlets", "beads", "without", "fixed")
+
+
 class PopulationRule(_Rule):
-    """How one population is gated, by exactly one of the four ways.
+    """How one population is gated, by exactly one of the five ways.
 
     Parameters
     ----------
@@ -142,6 +147,8 @@ class PopulationRule(_Rule):
         Two markers that no cell bears together; counting beads are bright in both.
     without
         A population of the parent; what is left of the parent is this one.
+    fixed
+        A geometry on the strategy's own `dimensions`, as another program wrote it.
     cell_ontology
         Identifier in the Cell Ontology.
     """
@@ -151,13 +158,14 @@ class PopulationRule(_Rule):
     singlets: tuple[tuple[str, str], ...] = ()
     beads: tuple[str, str] | None = None
     without: str = ""
+    fixed: Gate | None = None
     cell_ontology: str = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        ways = [key for key in ("gate", "singlets", "beads", "without") if getattr(self, key)]
+        ways = [key for key in _WAYS if getattr(self, key)]
         if len(ways) != 1:
-            raise ValueError(f"needs one of gate, singlets, beads and without, and has {len(ways)}")
+            raise ValueError(f"needs one of {', '.join(_WAYS)}, and has {len(ways)}")
         return self
 
 
@@ -219,6 +227,10 @@ class Strategy(_Rule):
         Kinds of cells, where the strategy describes them; its populations are then counted by it.
     donor_markers
         Anti-HLA markers that donor cells are told by.
+    dimensions, matrices
+        What `fixed` gates are drawn on; empty for a strategy that is placed by data.
+    remarks
+        What a person should look at in every tube.
     """
 
     name: str
@@ -231,6 +243,14 @@ class Strategy(_Rule):
     populations: Mapping[str, PopulationRule]
     model: ModelRule | None = None
     donor_markers: tuple[str, ...] = ()
+    dimensions: Mapping[str, Dimension] = {}
+    matrices: Mapping[str, SpectrumMatrix] = {}
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the gates stand in a file, and nothing is placed by data."""
+        return bool(self.dimensions)
 
     def markers(self) -> tuple[str, ...]:
         """Return every dimension that the strategy may look at."""
@@ -239,7 +259,7 @@ class Strategy(_Rule):
             named += [name for pair in population.singlets for name in pair]
         if self.model is not None:
             named += self.model.by
-        return tuple(dict.fromkeys([*named, *self.donor_markers]))
+        return tuple(dict.fromkeys([*named, *self.donor_markers, *self.dimensions]))
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -268,4 +288,6 @@ def describe_gate(rule: PopulationRule) -> str:
         return "beads on " + " x ".join(rule.beads)
     if rule.without:
         return f"without {rule.without}"
+    if rule.fixed is not None:
+        return f"{rule.fixed.kind} {' x '.join(rule.fixed.dimensions)}".strip()
     return ", or ".join(" ".join(map(str, sides)) for sides in rule.gate)

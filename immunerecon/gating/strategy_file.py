@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from immunerecon.errors import StrategyError
+from immunerecon.gating.fixed_strategy import fixed_strategy
+from immunerecon.gating.gating_ml_import import load_gating_ml
 from immunerecon.gating.strategy import (
     ModelRule,
     Selection,
@@ -43,7 +45,8 @@ def load_strategy(name: str | Path, *, folder: Path | None = None) -> Strategy:
     Parameters
     ----------
     name
-        A shipped strategy's name, or the path of a YAML file.
+        A shipped strategy's name, or the path of a YAML file; of a Gating-ML 2.0 document (.xml),
+        whose gates are then the same in every tube.
     folder
         Folder that a relative path starts from.
 
@@ -61,7 +64,10 @@ def load_strategy(name: str | Path, *, folder: Path | None = None) -> Strategy:
     >>> load_strategy("lineage").title
     'T, B and NK cells of blood or PBMC'
     """
-    return _read(_find(name, folder or Path()))
+    path = _find(name, folder or Path())
+    if path.suffix.lower() == ".xml":
+        return fixed_strategy(load_gating_ml(path))
+    return _read(path)
 
 
 def _find(name: str | Path, folder: Path) -> Path:

@@ -106,6 +106,8 @@ class Tree:
                 return f"no {rule.without} to leave out"
             other = self.gates[rule.without]
             return PlacedGate(name, parent, None, rule.without, other.source, other.confidence)
+        if rule.fixed is not None:
+            return PlacedGate(name, parent, rule.fixed, "", "fixed", 1.0)
         if rule.beads or rule.singlets:
             return self._shaped(name, rule, parent)
         for sides in rule.gate:

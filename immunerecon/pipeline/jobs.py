@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from immunerecon.cytometry.compensation import Spillover, compensate, spillover_from_keyword
 from immunerecon.cytometry.fcs import FileState, file_state, read_fcs
 from immunerecon.cytometry.transforms import Scale
@@ -11,6 +14,7 @@ from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
 from immunerecon.gating.dimensions import FILE, Dimension, Events, spectrum_of
+from immunerecon.gating.engine import display_columns
 from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.override import Override
 from immunerecon.gating.placement import ALONE, Placement
@@ -125,14 +129,46 @@ def events_of(raw: Tube, job: TubeJob) -> Events:
         The tube with its scales.
     """
     markers = markers_of(raw, job)
-    spillover = spillover_for(raw, job.compensation)
-    return Events(
-        tube=raw,
-        dimensions={
-            marker: Dimension(markers[marker], FILE, exact_of(scale))
-            for marker, scale in job.scales.items()
-            if marker in markers
-        },
-        matrices={} if spillover is None else {FILE: spectrum_of(spillover)},
-        markers=markers,
-    )
+    dimensions = job.strategy.dimensions or {
+        marker: Dimension(markers[marker], FILE, exact_of(scale))
+        for marker, scale in job.scales.items()
+        if marker in markers
+    }
+    matrices = dict(job.strategy.matrices)
+    if _needs_spillover(job) and (spillover := spillover_for(raw, job.compensation)):
+        matrices[FILE] = spectrum_of(spillover)
+    return Events(raw, dimensions, matrices, markers)
+
+
+def _needs_spillover(job: TubeJob) -> bool:
+    """Return whether the tube's own spillover plays a part; gates of a file may bring theirs."""
+    dimensions = job.strategy.dimensions.values()
+    return not dimensions or any(d.compensation == FILE for d in dimensions)
+
+
+def compensated_for(tube: Tube, job: TubeJob) -> Tube:
+    """Return the tube compensated as its strategy's gates want it."""
+    return compensated(tube, job.compensation) if _needs_spillover(job) else tube
+
+
+def columns_of(tube: Tube, job: TubeJob) -> dict[str, NDArray[np.float32]]:
+    """Return the display values of each dimension that a job's strategy looks at.
+
+    Parameters
+    ----------
+    tube
+        Clean events, uncompensated.
+    job
+        The tube with its scales.
+
+    Raises
+    ------
+    TubeError
+        When the tube lacks a marker, a channel or a matrix.
+    """
+    if job.strategy.is_fixed:
+        exact = events_of(tube, job).columns(tuple(job.strategy.dimensions))
+        return {name: values.astype(np.float32) for name, values in exact.items()}
+    ready = compensated_for(tube, job)
+    markers = markers_of(ready, job)
+    return display_columns(ready, job.strategy, markers=markers, scales=job.scales)

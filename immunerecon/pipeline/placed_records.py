@@ -64,7 +64,7 @@ def placed_from(record: Record) -> PlacedGates:
 def gate_facts(placed: PlacedGate) -> dict[str, Any]:
     """Return a gate as the `gates` table tells it."""
     gate = placed.gate
-    x, y = (*gate.dimensions, "")[:2] if gate else ("", "")
+    x, y = (*(gate.dimensions if gate else ()), "", "")[:2]
     return {
         "population": placed.population,
         "parent": placed.parent,

@@ -4,10 +4,11 @@ One scale serves a patient's whole series, so a boundary means the same on every
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from immunerecon.cytometry.transforms import Arcsinh, Linear, Logicle, Scale, scale_for
 from immunerecon.cytometry.tube import Channel
+from immunerecon.gating.exact_scale import PARAMETERS, ExactScale
 from immunerecon.pipeline.records import Record
 
 _SCATTER = ("FSC", "SSC")
@@ -52,6 +53,7 @@ def instrument_key(survey: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 def scale_facts(scales: Mapping[str, Scale]) -> dict[str, dict[str, Any]]:
     """Return scales as JSON-ready parameters."""
+    # A scale of Gating-ML has a kind of its own.
     return {marker: {"kind": type(s).__name__, **vars(s)} for marker, s in scales.items()}
 
 
@@ -59,6 +61,8 @@ def scales_from(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Scale]:
     """Return scales from their parameters."""
     kinds = {"Linear": Linear, "Logicle": Logicle, "Arcsinh": Arcsinh}
     return {
-        marker: kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})
+        marker: cast("Scale", ExactScale(**values))  # it has all that a scale is asked for
+        if values["kind"] in PARAMETERS
+        else kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})
         for marker, values in facts.items()
     }

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from immunerecon.cytometry.fcs import file_state
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.errors import TubeError
 from immunerecon.gating.override import Override
+from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.pipeline.crews import Crew, processes_of
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.misplaced import misplaced_tubes
@@ -90,7 +92,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     silent = {i: s.facts["silent"] for i, s in surveys.items() if "silent" in s.facts}
     silent |= misplaced_tubes(study, surveys)
     telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
-    scales = _scales(study, telling)
+    scales = _scales(study, jobs, telling)
     overrides = overrides_by_tube(study, telling, plan.overrides)
     placed = {
         index: replace(
@@ -100,7 +102,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
             placement=placement,
             overrides=overrides[index],
         )
-        for index, placement in place_tubes(study, telling, scales).items()
+        for index, placement in _placements(study, jobs, telling, scales).items()
     }
     errors = {**plan.refused, **unreadable, **copies, **unread, **silent}
     return Prepared(placed, surveys, errors)
@@ -174,8 +176,21 @@ def _copies(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, str]:
     }
 
 
-def _scales(study: Study, surveys: Mapping[int, Record]) -> dict[int, dict[str, Scale]]:
-    """Return the display scales of each tube, shared by panel and instrument."""
+def _placements(
+    study: Study,
+    jobs: Mapping[int, TubeJob],
+    surveys: Mapping[int, Record],
+    scales: Mapping[int, Mapping[str, Scale]],
+) -> dict[int, Placement]:
+    """Return what the other tubes tell of each; nothing where its gates stand in a file."""
+    found = {i: s for i, s in surveys.items() if not jobs[i].strategy.is_fixed}
+    return dict.fromkeys(surveys, ALONE) | place_tubes(study, found, scales)
+
+
+def _scales(
+    study: Study, jobs: Mapping[int, TubeJob], surveys: Mapping[int, Record]
+) -> dict[int, dict[str, Scale]]:
+    """Return the display scales of each tube, shared by panel and instrument, or its gates' own."""
     groups: dict[object, list[int]] = {}
     for index, survey in surveys.items():
         key = (study.samples[index].panel, instrument_key(survey.facts))
@@ -185,4 +200,12 @@ def _scales(study: Study, surveys: Mapping[int, Record]) -> dict[int, dict[str, 
         for members in groups.values()
         for scales in [choose_scales([surveys[index] for index in members])]
         for index in members
+    } | {
+        index: {
+            name: cast("Scale", dimension.scale)  # it has all that a scale is asked for
+            for name, dimension in jobs[index].strategy.dimensions.items()
+            if dimension.scale is not None
+        }
+        for index in surveys
+        if jobs[index].strategy.is_fixed
     }

@@ -12,7 +12,7 @@ from immunerecon.cytometry.quality import Cleaning, clean
 from immunerecon.cytometry.transforms import logicle_width
 from immunerecon.cytometry.tube import Channel, Events, Tube
 from immunerecon.errors import TubeError
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
+from immunerecon.pipeline.jobs import TubeJob, compensated_for, markers_of, open_tube
 from immunerecon.pipeline.neighbours import evidence_to_record
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import choose_scales
@@ -48,7 +48,7 @@ def survey_tube(job: TubeJob) -> Record:
     cleaning = clean(raw)
     rows = np.flatnonzero(cleaning.kept)
     stride = max(1, -(-rows.size // MOST_EVENTS))
-    sample = compensated(raw.take(rows[::stride]), job.compensation)
+    sample = compensated_for(raw.take(rows[::stride]), job)
     facts: dict[str, Any] = {
         "sha256": raw.sha256,
         "n_events": raw.n_events,
@@ -58,7 +58,7 @@ def survey_tube(job: TubeJob) -> Record:
         **_display(raw, sample, job),
     }
     kept = {} if cleaning.kept.all() else {"kept": np.packbits(cleaning.kept)}
-    if not job.gated:
+    if not job.gated or job.strategy.is_fixed:
         return Record(facts, kept)
     try:
         scales = choose_scales([Record(facts)])

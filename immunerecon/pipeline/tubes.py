@@ -14,13 +14,13 @@ from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
 from immunerecon.enumeration.population_table import COUNTS, TubeVolume, count_populations
 from immunerecon.gating.cleaning_gates import cleaning_gates
-from immunerecon.gating.engine import display_columns, place_gates
+from immunerecon.gating.engine import place_gates
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.gating_ml import gating_ml
 from immunerecon.gating.overrides import apply_overrides
 from immunerecon.gating.pictures import GatePicture, picture_gates
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
-from immunerecon.pipeline.jobs import TubeJob, compensated, events_of, markers_of, open_tube
+from immunerecon.pipeline.jobs import TubeJob, columns_of, compensated_for, events_of, open_tube
 from immunerecon.pipeline.placed_records import (
     counted_arrays,
     gate_facts,
@@ -90,9 +90,8 @@ def gate_file(job: TubeJob) -> Gated:
     raw = open_tube(job)
     cleaning = clean(raw) if job.survey is None else cleaning_of(job.survey)
     kept = raw.select(cleaning.kept)
-    tube, events = compensated(kept, job.compensation), events_of(kept, job)
-    markers = markers_of(tube, job)
-    columns = display_columns(tube, job.strategy, markers=markers, scales=job.scales)
+    tube, events = compensated_for(kept, job), events_of(kept, job)
+    columns = columns_of(kept, job)
     placed = place_gates(columns, job.strategy, scales=job.scales, placement=job.placement)
     gated = apply_gates(apply_overrides(placed, job.overrides, job.scales), columns, events)
     left_out = cleaning_gates(raw, cleaning)

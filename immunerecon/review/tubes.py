@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.quality import clean
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.gating.engine import display_columns
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides import Override, apply_overrides, overrides_for
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
-from immunerecon.pipeline.jobs import TubeJob, compensated, markers_of, open_tube
+from immunerecon.pipeline.jobs import TubeJob, columns_of, open_tube
 from immunerecon.pipeline.plan import plan_study
 from immunerecon.pipeline.results import Results
 from immunerecon.study.folder import Study
@@ -121,5 +120,4 @@ def _jobs(study: Study, results: Results) -> dict[str, TubeJob]:
 def _columns(job: TubeJob) -> dict[str, NDArray[np.float32]]:
     """Read a tube as a run does, up to where its gates are placed."""
     raw = open_tube(job)
-    tube = compensated(raw.select(clean(raw).kept), job.compensation)
-    return display_columns(tube, job.strategy, markers=markers_of(tube, job), scales=job.scales)
+    return columns_of(raw.select(clean(raw).kept), job)

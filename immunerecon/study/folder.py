@@ -246,7 +246,7 @@ def _setting_problems(folder: Path, settings: StudySettings) -> Iterator[Problem
         named.append(("compensation", settings.compensation, accepted))
     for name, panel in settings.panels.items():
         if panel.strategy_is_path:
-            accepted = "a shipped strategy, or a YAML file of the study folder"
+            accepted = "a shipped strategy, or a .yaml, .xml or .wsp of the study folder"
             named.append((f"panels.{name}.strategy", panel.strategy, accepted))
     for key, file, accepted in named:
         if not file:

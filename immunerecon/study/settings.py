@@ -30,7 +30,8 @@ class PanelSettings(BaseModel):
     Parameters
     ----------
     strategy
-        A shipped strategy, or a path of the study folder.
+        A shipped strategy, or a file of the study folder: YAML, Gating-ML 2.0 (.xml) or a FlowJo
+        10 workspace (.wsp), whose gates are taken as they are.
     markers
         Channel (``$PnN``) of a marker, where the labels in the files are missing or wrong.
     """
@@ -43,7 +44,8 @@ class PanelSettings(BaseModel):
     @property
     def strategy_is_path(self) -> bool:
         """Whether the strategy is a file of the study folder."""
-        return "/" in self.strategy or "\\" in self.strategy or self.strategy.endswith(".yaml")
+        kinds = (".yaml", ".xml", ".wsp")
+        return "/" in self.strategy or "\\" in self.strategy or self.strategy.endswith(kinds)
 
 
 class StudySettings(BaseModel):
