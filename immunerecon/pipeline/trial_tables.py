@@ -21,6 +21,7 @@ from immunerecon.trial.dlt import dlt_by_level, dlt_by_patient
 from immunerecon.trial.dose_escalation import escalation_table
 from immunerecon.trial.expansion import expansion_table
 from immunerecon.trial.flow import attended_visits, patient_flow, tube_flow
+from immunerecon.trial.kir_ligands import kir_mismatch_table
 from immunerecon.trial.lymphopenia import lymphocyte_counts, lymphopenia_table
 from immunerecon.trial.product import product_table, release_table
 from immunerecon.trial.protocol import Protocol, load_protocol
@@ -99,7 +100,9 @@ def _donor_outcomes(
     donors, patients = tables["donor_cells"], tables["patients"]
     pairs = pair_chimerism(tables["chimerism"], donors)
     product = product_table(tables["populations"], patients, protocol)
+    pairs_typed = [(p.patient, p.recipient_hla, p.donor_hla) for p in study.patients]
     return {
+        "kir_mismatch": lambda: kir_mismatch_table(pairs_typed),
         "expansion": lambda: expansion_table(donors, patients=patients["patient"].tolist()),
         "chimerism_pairs": lambda: pairs,
         "chimerism_agreement": lambda: agreement_table(pairs),

@@ -54,6 +54,25 @@ class DoubtfulGate:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """A draw in which flow cytometry and another method find unlike shares of donor cells.
+
+    Parameters
+    ----------
+    patient, day, population, method
+        Which result.
+    told
+        What both found.
+    """
+
+    patient: str
+    day: float
+    population: str
+    method: str
+    told: str
+
+
+@dataclass(frozen=True)
 class Attention:
     """What needs a person.
 
@@ -67,12 +86,15 @@ class Attention:
         What that is, the most frequent first; doubtful gates are told in `gates`.
     gates
         Gates of low confidence by population, the most frequent first.
+    disagreements
+        Draws in which another chimerism result and flow cytometry exclude each other.
     """
 
     failed: tuple[Tube, ...]
     n_flagged: int
     flags: tuple[Flag, ...]
     gates: tuple[DoubtfulGate, ...]
+    disagreements: tuple[Disagreement, ...]
 
 
 def find_attention(data: ReportData) -> Attention:
@@ -89,6 +111,24 @@ def find_attention(data: ReportData) -> Attention:
         n_flagged=len(flagged),
         flags=_flags(flagged),
         gates=_gates(data),
+        disagreements=_disagreements(data.chimerism_pairs),
+    )
+
+
+def _disagreements(pairs: pd.DataFrame) -> tuple[Disagreement, ...]:
+    if pairs.empty:
+        return ()
+    apart = pairs[pairs["disagrees"].fillna(False).astype(bool)]
+    return tuple(
+        Disagreement(
+            row["patient"],
+            row["day"],
+            row["population"],
+            row["method"],
+            f"{row['method']} {row['donor_percent']:.3g} %, flow on day {row['flow_day']:g} "
+            f"{row['flow_percent']:.3g} % ({row['flow_low']:.3g} to {row['flow_high']:.3g})",
+        )
+        for row in apart.sort_values(["patient", "day"], kind="stable").to_dict("records")
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from immunerecon.figures.agreement import agreement_page
 from immunerecon.figures.cohort_pages import (
     fold_heatmaps,
     heatmap_data,
@@ -41,6 +42,14 @@ _TOLD = {
         "against 100 per microlitre.",
         "The highest of several draws is biased upwards; the day-14 rule is Geller 2011.",
     ),
+    "chimerism": (
+        "Flow cytometry and other chimerism",
+        "Donor percent by flow cytometry against the other method with Deming's line, and their "
+        "difference against their mean with the limits of agreement.",
+        "A pair is a result and the nearest draw within three days. Orange: the 95 % interval of "
+        "flow does not meet the other result with its limit of detection to either side. "
+        "Intervals of lines and limits leave out one patient at a time.",
+    ),
 }
 
 
@@ -71,6 +80,10 @@ def draw_cohort(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]
         expanded = (data.expansion, data.donor_cells, patients)
         page = expansion_page(*expanded, style=style)
         yield Drawing("expansion", page, expansion_data(*expanded))
+    pairs = data.chimerism_pairs
+    if len(pairs) and pairs["difference"].notna().any():
+        page = agreement_page(pairs, data.chimerism_agreement, style=style)
+        yield Drawing("chimerism", page, pairs)
 
 
 def embed_cohort(drawn: Mapping[str, Drawing]) -> list[EmbeddedFigure]:

@@ -58,6 +58,40 @@ class PersistenceRow:
     reason: str
 
 
+@dataclass(frozen=True)
+class KirRow:
+    """One KIR ligand that donor and patient do not share, or may not."""
+
+    patient: str
+    ligand: str
+    receptor: str
+    graft_versus_host: str
+    host_versus_graft: str
+    reason: str
+
+
+def kir_rows(data: ReportData) -> tuple[KirRow, ...]:
+    """Return one row a patient and ligand that is mismatched, or whose typing leaves that open.
+
+    Parameters
+    ----------
+    data
+        Tables of a run.
+    """
+    directions = ("graft_versus_host", "host_versus_graft")
+    rows = []
+    for row in data.kir_mismatch.to_dict("records"):
+        told = {
+            name: row[name] if row[name] != "ambiguous" else f"ambiguous ({row[f'usual_{name}']})"
+            for name in directions
+        }
+        told = {name: text.replace(" (ambiguous)", "") for name, text in told.items()}
+        if set(told.values()) != {"no"}:
+            names = {name: row[name] for name in ("patient", "ligand", "receptor", "reason")}
+            rows.append(KirRow(**names, **told))
+    return tuple(rows)
+
+
 def recovery_rows(data: ReportData) -> tuple[RecoveryRow, ...]:
     """Return one row a population and threshold.
 

@@ -48,6 +48,8 @@ class ReportData:
         `population, low, high` in cells per µL.
     expansion : DataFrame
         Published criteria of expansion by patient, as `immunerecon.trial.expansion` gives them.
+    chimerism_pairs, chimerism_agreement, kir_mismatch : DataFrame
+        Tables of the same names in ``trial/`` of the results folder.
     run
         Provenance: `versions`, `strategies`, `parameters`, `inputs`, `started`, `ended` ..., as in
         run.json.
@@ -69,6 +71,9 @@ class ReportData:
     limits: Limits = field(default_factory=Limits)
     reference_ranges: pd.DataFrame = field(default_factory=pd.DataFrame)
     expansion: pd.DataFrame = field(default_factory=pd.DataFrame)
+    chimerism_pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    chimerism_agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
+    kir_mismatch: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property

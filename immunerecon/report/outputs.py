@@ -109,5 +109,8 @@ def report_data(results: Results) -> ReportData:
         ),
         reference_ranges=ranges,
         expansion=results.trial("expansion"),
+        chimerism_pairs=results.trial("chimerism_pairs"),
+        chimerism_agreement=results.trial("chimerism_agreement"),
+        kir_mismatch=results.trial("kir_mismatch"),
         run=results.run,
     )

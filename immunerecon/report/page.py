@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from immunerecon.files import write_atomically
 from immunerecon.report.attention import find_attention
 from immunerecon.report.cohort_drawings import embed_cohort
-from immunerecon.report.cohort_tables import STATUSES, persistence_rows, recovery_rows
+from immunerecon.report.cohort_tables import STATUSES, kir_rows, persistence_rows, recovery_rows
 from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.draw_tables import COUNTED, DONORS
 from immunerecon.report.drawings import draw_study
@@ -79,6 +79,7 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         recovery_figure=_recovery_figure(drawn.get("recovery")),
         cohort_figures=embed_cohort(drawn),
         persistence=persistence_rows(data),
+        kir=kir_rows(data),
         counted=COUNTED,
         donors=DONORS,
         patients=[

@@ -223,13 +223,17 @@ def kir_ligands(typing: Typing, *, usual: bool = False) -> KirLigands:
     )
 
 
-def kir_mismatch(recipient: Typing, donor: Typing) -> tuple[KirMismatch, ...]:
+def kir_mismatch(
+    recipient: Typing, donor: Typing, *, usual: bool = False
+) -> tuple[KirMismatch, ...]:
     """Compare the KIR ligands of donor and recipient, in both directions.
 
     Parameters
     ----------
     recipient, donor
         Their typings.
+    usual
+        As in `kir_ligands`.
 
     Returns
     -------
@@ -252,7 +256,7 @@ def kir_mismatch(recipient: Typing, donor: Typing) -> tuple[KirMismatch, ...]:
     >>> [m.ligand for m in kir_mismatch(recipient, donor) if m.graft_versus_host]
     ['C2', 'Bw4', 'A3/A11']
     """
-    of_recipient, of_donor = kir_ligands(recipient), kir_ligands(donor)
+    of_recipient, of_donor = (kir_ligands(one, usual=usual) for one in (recipient, donor))
     pairs = {
         "C1": (of_donor.c1, of_recipient.c1),
         "C2": (of_donor.c2, of_recipient.c2),
