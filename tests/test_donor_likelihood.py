@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from immunerecon.enumeration.donor_controls import align_controls
 from immunerecon.enumeration.donor_likelihood import (
     GAIN,
     LEAK,
@@ -17,7 +18,7 @@ from immunerecon.enumeration.donor_posterior import (
     fit_draw,
     posterior_interval,
 )
-from immunerecon.enumeration.donor_shapes import align_controls, smooth_shapes
+from immunerecon.enumeration.donor_shapes import smooth_shapes
 from immunerecon.enumeration.donor_tubes import collect_tubes
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from immunerecon.enumeration.donor_controls import Controls, align_controls
 from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit, Mixture
 from immunerecon.enumeration.donor_posterior import (
+    as_blank,
     bin_draw,
     build_mixture,
     fit_draw,
@@ -17,7 +19,7 @@ from immunerecon.enumeration.donor_posterior import (
     split_draw,
 )
 from immunerecon.enumeration.donor_results import Call, DonorEstimate, DonorSettings, FittedParts
-from immunerecon.enumeration.donor_shapes import Controls, align_controls, smooth_shapes
+from immunerecon.enumeration.donor_shapes import smooth_shapes
 from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes, collect_tubes, suppose_donor
 from immunerecon.enumeration.limits import Limits, limits_above
 from immunerecon.enumeration.proportions import Counted, lang_reiczigel, rogan_gladen
@@ -77,8 +79,8 @@ def estimate_donor_fraction(
     of all cells and of donor cells alone are nuisance parameters with priors learnt from the
     control tubes and their spread; they are profiled for the estimate and integrated
     (Laplace) for the interval, which averages over bootstrap replicates of the controls under
-    Jeffreys' prior. The limit of blank is the 95 % point of simulated blanks fitted in the
-    same way; a fraction above it is detected.
+    Jeffreys' prior. The limit of blank is the 95 % point of simulated blanks with as much
+    background as the draw has, fitted in the same way; a fraction above it is detected.
 
     References
     ----------
@@ -172,7 +174,8 @@ def _judge(
     counts = bin_draw(values, model.edges)
     fit = fit_draw(model, counts)
     fraction = float(fit.fraction[0])
-    lob = simulate_lob(model, total, fit, tubes=settings.simulated_blanks, rng=rng)
+    blank = as_blank(model, counts, fit)
+    lob = simulate_lob(model, total, blank, tubes=settings.simulated_blanks, rng=rng)
     limits = limits_above(lob, total, cv=settings.cv)
     loq = max(limits.loq, float(np.exp(model.mean[LEAK])))
     low, high = posterior_interval(model, counts, fit, level=settings.level)

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from immunerecon.enumeration.donor_controls import Controls
 from immunerecon.enumeration.donor_likelihood import (
     GAIN,
-    LEAK,
-    MOST,
     Fit,
     Mixture,
     Tubes,
@@ -17,11 +16,12 @@ from immunerecon.enumeration.donor_likelihood import (
     fit_tubes,
     log_density,
 )
-from immunerecon.enumeration.donor_shapes import Controls, Shapes, bin_edges
+from immunerecon.enumeration.donor_shapes import Shapes, bin_edges, leaked_events
 from immunerecon.enumeration.limits import predict_background
 
 Floats = NDArray[np.float64]
 
+NO_BLANK = 3.0  # SD
 POINTS = 13  # of the fraction, where its posterior is evaluated
 BETWEEN = 10  # steps from one to the next, over which its logarithm is interpolated
 
@@ -36,7 +36,7 @@ def build_mixture(controls: Controls, shapes: Shapes) -> Mixture:
     shapes
         Their smoothed distributions.
     """
-    leaked = (controls.blanks * controls.background).sum(axis=1)
+    leaked = leaked_events(controls).sum(axis=1)
     leak = predict_background(leaked.tolist(), controls.blanks.sum(axis=1).tolist())
     missed = controls.donor[~controls.graft].sum()
     miss = predict_background([missed], [controls.donor.sum()])
@@ -93,32 +93,53 @@ def raw_fraction(fit: Fit) -> float:
     return float(fit.score[0] / fit.information[0])
 
 
+def as_blank(model: Mixture, counts: Floats, fit: Fit) -> Fit:
+    """Return what background the draw has, taken for a blank as long as it may be one.
+
+    Parameters
+    ----------
+    model, counts, fit
+        Of the draw.
+
+    Returns
+    -------
+    Fit
+        Without donor cells; `fit` itself where that is out of the question (3 SD), for there the
+        background is seen beside the donor cells.
+    """
+    start = Tubes(np.zeros(1), fit.nuisance, np.zeros(1, dtype=np.intp))
+    blank = fit_tubes(model, counts, start, held=True)
+    return blank if 2 * (fit.log_marginal[0] - blank.log_marginal[0]) < NO_BLANK**2 else fit
+
+
 def simulate_lob(
-    model: Mixture, total: float, fit: Fit, *, tubes: int, rng: np.random.Generator
+    model: Mixture, total: float, blank: Fit, *, tubes: int, rng: np.random.Generator
 ) -> float:
     """Return the fraction that 95 % of simulated blank draws do not exceed.
 
     Parameters
     ----------
     model
-        Shapes and priors. Blanks come from the replicates of the shapes, with a leak drawn
-        from its prior; they are fitted, as the draw is, with row 0.
+        Shapes and priors.
     total
         Parents in the draw.
-    fit
-        Of the draw; gives the gain.
+    blank
+        Of `as_blank`: background and gain of the blanks.
     tubes
         Number of blanks.
     rng
         Source of randomness.
+
+    Notes
+    -----
+    What background a draw has is seen in the draw itself, besides what blank tubes lead one to
+    expect; so its limit is that of blanks with a background like its own. The shape of the
+    background is only known from blank tubes: the blanks come from the replicates of the
+    shapes, and are fitted, as the draw is, with row 0.
     """
-    nuisance = np.tile(model.mean, (tubes, 1))
-    nuisance[:, GAIN] = fit.nuisance[0, GAIN]
-    leak = model.mean[LEAK] + model.sd[LEAK] * rng.standard_normal(tubes)
-    blank = nuisance.copy()
-    blank[:, LEAK] = np.minimum(leak, MOST)
+    nuisance = np.tile(blank.nuisance, (tubes, 1))
     replicates = model.shapes.recipient.shape[1] - 1
-    drawn = Tubes(np.zeros(tubes), blank, 1 + np.arange(tubes) % replicates)
+    drawn = Tubes(np.zeros(tubes), nuisance, 1 + np.arange(tubes) % replicates)
     counts = rng.poisson(total * expect_parts(model, drawn).recipient).astype(float)
     start = Tubes(np.full(tubes, 1 / total), nuisance, np.zeros(tubes, dtype=np.intp))
     fractions = fit_tubes(model, counts, start, held=False).fraction
