@@ -1,7 +1,10 @@
 """Whether donor fractions of simulated tubes are right, and their intervals and limits true.
 
-    python benchmarks/donor.py                 5 studies for each design, some minutes
-    python benchmarks/donor.py --studies 250   the full run, some hours
+    python benchmarks/donor.py                          5 studies for each design, a minute or two
+    python benchmarks/donor.py --studies 100 --out T.csv       the full run, half an hour or more
+    python benchmarks/donor.py --studies 400 --parents 10000 --fractions 0 0.001 --out P.csv
+                                                        more tubes where detection is judged
+    python benchmarks/donor.py --studies 0 --add T.csv P.csv    judge what several runs found
 
 Each study has fresh control tubes (two of the recipient, one of the donor, twelve blanks of
 other patients) and one draw of each true fraction. Beside the estimate stand the hand method
@@ -14,6 +17,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from donor_judgement import METHODS, STRATUM, show
 from donor_simulator import FAMILIES, LEAKS, Assay, true_shapes
 from scipy import stats
 
@@ -29,8 +33,6 @@ DESIGNS = (  # parents, stain index, background leak
     *((200, 4, 0.01), (1_000, 4, 0.06), (1_000, 20, 0.0002), (3_000, 20, 0.06)),
     *((3_000, 2, 0.01), (30_000, 20, 0.01), (100_000, 4, 0.0005)),
 )
-STRATUM = ["parents", "stain_index", "leak", "fraction"]
-METHODS = ("estimate", "hand", "rogan_gladen", "oracle")
 
 
 def ask_oracle(assay, values, gain, fraction):
@@ -99,8 +101,8 @@ def gate_by_hand(assay, values, tubes):
     return np.maximum(hand, 0.0), (max(float(share), 0.0), *bounds)
 
 
-def run_study(rng, design, size):
-    """Return one row for each true fraction."""
+def run_study(rng, design, *, size=10_000, fractions=FRACTIONS):
+    """Yield one row for each true fraction."""
     parents, stain_index, leak = design
     assay = Assay(
         family=FAMILIES[rng.integers(4)],
@@ -110,7 +112,7 @@ def run_study(rng, design, size):
         positive=bool(rng.integers(2)),
     )
     tubes = assay.controls(rng, size)
-    for fraction in FRACTIONS:
+    for fraction in fractions:
         values, gain = assay.tube(rng, parents, fraction)
         began = time.process_time()
         result = estimate_donor_fraction(values, donor_positive=assay.positive, **tubes)
@@ -144,119 +146,27 @@ def run_study(rng, design, size):
         yield row
 
 
-def summarise(rows):
-    """Return one row a stratum: coverage, error, bias, detection and width of each method."""
-    rows = rows[rows.call != "not_evaluable"].copy()
-    for method in METHODS:
-        low, high = rows[f"{method}_low"], rows[f"{method}_high"]
-        rows[f"{method}_covered"] = (low <= rows.fraction) & (rows.fraction <= high)
-        rows[f"{method}_error"] = (rows[f"{method}_value"] - rows.fraction).abs()
-        rows[f"{method}_width"] = high - low
-    kinds = ("value", "covered", "error", "width", "found")
-    columns = [f"{method}_{kind}" for method in METHODS for kind in kinds]
-    grouped = rows.groupby(STRATUM)
-    table = grouped[columns].mean().assign(tubes=grouped.size(), loq=grouped.loq.median())
-    return table.reset_index()
-
-
-def pooled(strata, column):
-    """Return a mean over tubes."""
-    return float(np.average(strata[column], weights=strata.tubes)) if len(strata) else np.nan
-
-
-def relative_error(strata, method):
-    """Return the mean absolute error over the oracle's, strata weighing alike."""
-    scale = strata.oracle_width
-    return (strata[f"{method}_error"] / scale).sum() / (strata.oracle_error / scale).sum()
-
-
-def judge(strata):
-    """Yield (what, value, bar, whether it holds) for each promise."""
-    usual = strata[(strata.stain_index >= 4) & (strata.parents <= 10_000)]
-    large = strata[(strata.stain_index >= 4) & (strata.parents > 20_000)]
-    value = pooled(usual, "estimate_covered")
-    yield "coverage, to 10,000 parents", value, "0.93 to 0.97", 0.93 <= value <= 0.97
-    value = usual.estimate_covered.min()
-    yield "coverage, worst of these strata", value, ">= 0.88", value >= 0.88
-    value = pooled(large, "estimate_covered")
-    yield "coverage, above 20,000 parents", value, ">= 0.90", value >= 0.90
-    sure = strata[(strata.stain_index >= 8) & (strata.fraction >= strata.loq)]
-    bias = (sure.estimate_value / sure.fraction - 1).abs()
-    yield "bias above LOQ, index >= 8, mean", bias.mean(), "< 0.05", bias.mean() < 0.05
-    yield "bias above LOQ, index >= 8, worst stratum", bias.max(), "< 0.05", bias.max() < 0.05
-    blank = strata[strata.fraction == 0]
-    value = pooled(blank, "estimate_found")
-    yield f"blanks detected, of {blank.tubes.sum()}", value, "<= 0.065", value <= 0.065
-    value = blank.estimate_found.max()
-    yield "blanks detected, worst stratum", value, "<= 0.10", value <= 0.10
-    power = strata[(strata.fraction == 0.001) & (strata.parents == 10_000)]
-    power = power[power.stain_index >= 4]
-    value = power[power.leak <= 0.0005].estimate_found.min()
-    yield "0.1 % of 10,000 found, leak <= 0.05 %, worst", value, ">= 0.90", value >= 0.90
-    loss = (power.oracle_found - power.estimate_found)[power.leak > 0.0005].max()
-    yield "found less often than by the oracle, worst", loss, "<= 0.05", loss <= 0.05
-    for index, bar in ((8, 1.15), (4, 1.25)):
-        some = usual[usual.stain_index >= 8 if index == 8 else usual.stain_index == 4]
-        value = relative_error(some, "estimate")
-        yield f"mean error over the oracle's, index {index}", value, f"<= {bar}", value <= bar
-
-
-def show(rows):
-    """Print the promises, the methods side by side, and the strata."""
-    strata = summarise(rows)
-    refused = rows[rows.call == "not_evaluable"].groupby("stain_index").size().to_dict()
-    print(
-        f"{len(rows)} tubes, {rows.seconds.mean():.3f} s of processor each; "
-        f"not evaluable: {refused}\n"
-    )
-    for what, value, bar, holds in judge(strata):
-        print(f"{'holds' if holds else 'FAILS'}  {what:<46}{value:8.4f}   {bar}")
-    groups = {
-        "index >= 4, to 10,000": (strata.stain_index >= 4) & (strata.parents <= 10_000),
-        "index >= 4, above 20,000": (strata.stain_index >= 4) & (strata.parents > 20_000),
-        "index 2": strata.stain_index == 2,
-    }
-    for name, chosen in groups.items():
-        some = strata[chosen]
-        print(f"\n{name:<26}{'covered':>9}{'blanks':>9}{'error':>9}{'width':>9}  (of oracle)")
-        for method in METHODS:
-            error = relative_error(some, method)
-            width = (some[f"{method}_width"] / some.oracle_width).median()
-            blanks = pooled(some[some.fraction == 0], f"{method}_found")
-            covered = pooled(some, f"{method}_covered")
-            print(f"{method:<26}{covered:9.3f}{blanks:9.3f}{error:9.2f}{width:9.2f}")
-    columns = [
-        "tubes",
-        "loq",
-        "estimate_covered",
-        "oracle_covered",
-        "estimate_value",
-        "oracle_value",
-        "estimate_error",
-        "oracle_error",
-        "estimate_found",
-        "oracle_found",
-    ]
-    print("\n" + strata[STRATUM + columns].round(5).to_string(index=False))
-
-
 def main():
     """Run the studies asked for."""
     parser = argparse.ArgumentParser(description="Benchmark of donor-fraction estimates")
     parser.add_argument("--studies", type=int, default=5, help="studies for each design")
     parser.add_argument("--size", type=int, default=10_000, help="parents of a control tube")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", help="CSV of all tubes")
+    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
+    parser.add_argument("--parents", type=int, nargs="+", help="only designs of so many parents")
+    parser.add_argument("--out", help="CSV of all tubes, written after each study")
+    parser.add_argument("--add", nargs="+", default=(), help="CSV of earlier runs, judged as well")
     options = parser.parse_args()
     rows = []
     for number in range(options.studies):
         for place, design in enumerate(DESIGNS):
+            if options.parents and design[0] not in options.parents:
+                continue
             rng = np.random.default_rng([options.seed, number, place])
-            rows += run_study(rng, design, options.size)
-    table = pd.DataFrame(rows)
-    if options.out:
-        table.to_csv(options.out, index=False)
-    show(table)
+            rows += run_study(rng, design, size=options.size, fractions=options.fractions)
+        if options.out:
+            pd.DataFrame(rows).to_csv(options.out, index=False)
+    show(pd.concat([pd.DataFrame(rows), *map(pd.read_csv, options.add)], ignore_index=True))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What control tubes teach: the marker's distribution on recipient and donor cells."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +64,13 @@ def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generat
         rows.append((redrawn[0], weights[1], *redrawn[1:]))
     sides = (~beyond, beyond, graft, ~graft)
     peaks, leak, donor, miss = (
-        [np.where(side, _smoothed(row[kind], grid), 0.0) for row in rows]
+        np.where(side, _smoothed(np.array([row[kind] for row in rows]), grid), 0.0)
         for kind, side in enumerate(sides)
     )
     core = [peak + extend_flank(peak, grid, controls.recipient_end) for peak in peaks]
     return Shapes(
         grid=grid,
-        recipient=np.stack([_cumulated(core), _cumulated(leak)]),
+        recipient=np.stack([_cumulated(np.array(core)), _cumulated(leak)]),
         donor=np.stack([_cumulated(donor), _cumulated(miss)]),
     )
 
@@ -92,7 +91,7 @@ def leaked_events(controls: Controls) -> Floats:
     beyond = controls.background
     pooled = controls.blanks.sum(axis=0)
     flank = extend_flank(np.where(beyond, 0.0, pooled), controls.grid, controls.recipient_end)
-    tail = np.where(beyond, _smoothed(np.where(beyond, pooled, 0.0), controls.grid), 0.0)
+    tail = np.where(beyond, _smoothed(np.where(beyond, pooled, 0.0)[None], controls.grid)[0], 0.0)
     return controls.blanks * np.where(beyond, above_flank(tail, flank), 0.0)
 
 
@@ -142,7 +141,7 @@ def _redraw(tails: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(rng.gamma(tails.sum(axis=0)))
 
 
-def _cumulated(rows: Sequence[Floats]) -> Floats:
+def _cumulated(rows: Floats) -> Floats:
     """Return the cumulative distribution of events on the grid, row by row."""
     total = np.cumsum(rows, axis=1)
     return np.concatenate([np.zeros((len(rows), 1)), total / total[:, -1:]], axis=1)
@@ -154,17 +153,20 @@ def _variance(counts: Floats, grid: Floats) -> float:
     return float(counts @ (middle - mean) ** 2 / counts.sum())
 
 
-def _smoothed(counts: Floats, grid: Floats) -> Floats:
-    """Blur with half of Silverman's bandwidth; what would leave the grid stays at its ends."""
-    if not counts.any():
-        return counts
+def _smoothed(rows: Floats, grid: Floats) -> Floats:
+    """Blur with half of Silverman's bandwidth; what would leave the grid stays at its ends.
+
+    `rows` has the shape (rows, cells); the first one sets the bandwidth of all.
+    """
+    if not rows[0].any():
+        return rows
     width = grid[1] - grid[0]
-    silverman = 0.9 * np.sqrt(_variance(counts, grid)) * max(counts.sum(), 1.0) ** -0.2
+    silverman = 0.9 * np.sqrt(_variance(rows[0], grid)) * max(rows[0].sum(), 1.0) ** -0.2
     bandwidth = max(0.5 * silverman, width / 4)
     reach = int(np.ceil(3 * bandwidth / width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * width / bandwidth) ** 2)
-    padded = np.convolve(counts, kernel / kernel.sum())
-    inside = padded[reach : reach + len(counts)].copy()
-    inside[0] += padded[:reach].sum()
-    inside[-1] += padded[reach + len(counts) :].sum()
-    return np.asarray(inside, dtype=float)
+    apart = np.pad(rows, ((0, 0), (reach, reach)))  # so far that no row reaches the next
+    blurred = np.convolve(apart.ravel(), kernel / kernel.sum(), mode="same").reshape(apart.shape)
+    blurred[:, reach] += blurred[:, :reach].sum(axis=1)
+    blurred[:, -reach - 1] += blurred[:, -reach:].sum(axis=1)
+    return np.asarray(blurred[:, reach:-reach], dtype=float)
