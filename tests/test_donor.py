@@ -89,6 +89,36 @@ def test_a_blank_is_not_detected_and_says_what_would_have_been(known):
     assert estimate.loq >= 0.001  # never below the leak
 
 
+def test_limit_of_blank_is_that_of_tubes_with_the_draws_own_background(known):
+    rng = np.random.default_rng(20)
+    clean, dirty = (
+        estimate_donor_fraction(tube(rng, 10_000, leak=leak), **known) for leak in (0.0005, 0.008)
+    )
+    assert dirty.lob > 2 * clean.lob > 0
+    # A draw full of donor cells shows its background beside them.
+    full = estimate_donor_fraction(tube(rng, 10_000, 0.5), **known)
+    assert full.lob < dirty.lob
+
+
+def test_background_that_begins_before_the_boundary_is_not_taken_for_donor_cells():
+    """Three times the usual background, most of it close to the recipient's peak."""
+    rng = np.random.default_rng(21)
+
+    def blank(leak):
+        smear = 7 + rng.exponential(2.5, rng.binomial(10_000, leak))
+        return np.concatenate([rng.normal(0, 1, 10_000 - len(smear)), smear])
+
+    known = {
+        "recipient": [blank(0.02), blank(0.03)],
+        "donor": [rng.normal(16, 1.2, 8_000)],
+        "blanks": [blank(leak) for leak in rng.uniform(0.01, 0.05, 10)],
+        "settings": QUICK,
+    }
+    estimates = [estimate_donor_fraction(blank(0.08), **known) for _ in range(4)]
+    assert [estimate.call for estimate in estimates].count("not_detected") >= 3
+    assert max(estimate.donor_fraction for estimate in estimates) < 0.002
+
+
 def test_less_than_background_points_below_zero():
     rng = np.random.default_rng(7)
     known = controls(rng, leak=0.03)

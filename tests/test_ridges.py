@@ -1,5 +1,6 @@
 """The ridge plot says what the tables say."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -34,11 +35,13 @@ DISTRIBUTIONS = pd.concat(
 )
 CALLS = pd.DataFrame(
     {
-        "file": ["d7.fcs", "d14.fcs"],
+        "patient": "P1",
+        "file": ["d7.fcs", "d10.fcs", "d14.fcs"],
+        "day": [7.0, 10.0, 14.0],
         "population": "NK",
-        "call": ["not_detected", "detected"],
-        "donor_fraction": [0.0, 2 / 3],
-        "lod": [0.012, 0.01],
+        "call": ["not_detected", "not_evaluable", "detected"],
+        "donor_fraction": [0.0, np.nan, 2 / 3],
+        "lod": [0.012, np.nan, 0.01],
     }
 )
 
@@ -52,9 +55,20 @@ def test_each_draw_bears_its_share_or_its_limit() -> None:
     ax = Figure().add_subplot()
     draw_donor_ridges(DISTRIBUTIONS, CALLS, patient="P1", ax=ax, scale=Logicle(262144, 0.5))
     told = [text.get_text() for text in ax.texts]
-    assert told[4:6] == ["Day 7", "< 1.2 %"]
-    assert told[6:8] == ["Day 14", "66.7 %"]
+    shares = told[told.index("Day 7") :]
+    assert shares[:2] == ["Day 7", "< 1.2 %"]
+    assert shares[2:4] == ["Day 10", "not evaluable"]
+    assert shares[4:6] == ["Day 14", "66.7 %"]
     assert ax.get_xlabel() == "HLA-A2"
+
+
+def test_each_control_says_whose_cells_it_shows() -> None:
+    ax = Figure().add_subplot()
+    draw_donor_ridges(DISTRIBUTIONS, CALLS, patient="P1", ax=ax)
+    told = {text.get_text(): text for text in ax.texts}
+    # In the half that the peak leaves free: the patient's peak lies left, the donor's right.
+    assert told["patient's cells"].get_position() == (0.97, 0.45)
+    assert told["donor's cells"].get_position() == (0.03, -0.55)
 
 
 def test_the_page_leaves_out_populations_without_an_estimate() -> None:

@@ -99,7 +99,7 @@ def estimate_donor_fraction(
     tubes = collect_tubes(
         draw, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
     )
-    tubes, flags = _drop_small(tubes, settings.min_events)
+    tubes, flags = _drop_small(tubes, settings.min_control_events)
     nothing = DonorEstimate(
         "not_evaluable", _refusal(tubes, settings), len(tubes.draw), flags=flags
     )

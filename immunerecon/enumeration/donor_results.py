@@ -17,7 +17,9 @@ class DonorSettings:
     Parameters
     ----------
     min_events
-        Parents below which a draw is not evaluable, and a control tube is not used.
+        Parents below which a draw is not evaluable.
+    min_control_events
+        Parents below which a control tube is not used.
     min_youden
         Sensitivity + specificity - 1 below which the marker does not inform.
     cv
@@ -33,6 +35,7 @@ class DonorSettings:
     """
 
     min_events: int = 50
+    min_control_events: int = 50
     min_youden: float = 0.9
     cv: float = 0.2
     level: float = 0.95

@@ -11,6 +11,7 @@ from immunerecon.figures.marks import note
 from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, population_look
 
 _HEIGHT = 0.9  # of a ridge, over the distance of two
+_WHOSE = {"recipient control": "patient's cells", "donor control": "donor's cells"}
 _ORDER = {"recipient control": 0, "donor control": 1, "draw": 2}
 
 
@@ -50,36 +51,50 @@ def draw_donor_ridges(
     Axes
         `ax`: a ridge a tube, the recipient's controls on top, then the donor's, then the draws by
         day. The line is what was measured, the grey area the cells fitted as the recipient's, the
-        coloured area those fitted as the donor's, whose share stands on the right.
+        coloured area those fitted as the donor's, whose share stands on the right; with <, the
+        limit of detection of a draw without any. A draw that is not evaluable is an empty line.
 
     Examples
     --------
     >>> bins = pd.DataFrame({"patient": "P1", "population": "NK", "file": "a.fcs", "day": 7.0,
     ...     "tube": "draw", "marker": "HLA-A2+", "value": [0.2, 0.5, 0.8],
     ...     "observed": [9.0, 1, 6], "recipient": [9.0, 1, 0], "donor": [0.0, 0, 6]})
-    >>> calls = pd.DataFrame({"file": ["a.fcs"], "population": "NK", "call": "detected",
-    ...     "donor_fraction": 0.375, "lod": 0.01})
+    >>> calls = pd.DataFrame({"patient": "P1", "file": ["a.fcs"], "day": 7.0, "population": "NK",
+    ...     "call": "detected", "total_events": 16, "donor_fraction": 0.375, "lod": 0.01})
     >>> axes = draw_donor_ridges(bins, calls, patient="P1", ax=Figure().add_subplot())
     >>> [text.get_text() for text in axes.texts]
-    ['Day 7', '37.5 %']
+    ['Day 7', '37.5 %', 'donor share']
     """
     rows = ridge_rows(distributions, patient, population)
+    calls = donor_cells[
+        (donor_cells["patient"] == patient) & (donor_cells["population"] == population)
+    ]
     colour = population_look(population).colour
-    tubes = [tube for _, tube in rows.groupby("file", sort=False)]
-    for place, tube in enumerate(tubes):
-        _draw_ridge(ax, tube, float(-place), colour)
-        told = donor_cells[
-            (donor_cells["file"] == tube["file"].iloc[0])
-            & (donor_cells["population"] == population)
-        ]
-        across = ax.get_yaxis_transform()
+    across = ax.get_yaxis_transform()
+    tubes = _ridges(rows, calls)
+    for place, (file, tube) in enumerate(tubes.items()):
+        if "value" in tube:
+            _draw_ridge(ax, tube, float(-place), colour)
+        ax.axhline(-place, color=FAINT, linewidth=0.5, zorder=1)
         ax.text(-0.02, -place, _name(tube), ha="right", va="bottom", transform=across)
-        ax.text(
-            1.02, -place, _share(told, tube), ha="left", va="bottom", color=INK, transform=across
-        )
+        share = _share(calls[calls["file"] == file])
+        ax.text(1.02, -place, share, ha="left", va="bottom", color=INK, transform=across)
     _dress(ax, rows, len(tubes), scale)
+    controls = rows.loc[rows["tube"] != "draw", "file"].nunique()
+    above = 1.3 - controls  # the last control's line, which has no number
+    header = ax.text(1.02, above, "donor share", color=MUTED, fontsize="small", transform=across)
+    header.set(horizontalalignment="left", verticalalignment="bottom")
     ax.set_title(f"{patient} {population.replace('_', ' ')}", loc="left")
     return ax
+
+
+def _ridges(rows: pd.DataFrame, calls: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tubes in their order, draws without a distribution among the others."""
+    missing = calls[~calls["file"].isin(rows["file"])].assign(tube="draw", order=_ORDER["draw"])
+    tubes = [tube for _, tube in rows.groupby("file", sort=False)]
+    tubes += [missing.loc[[index]] for index in missing.index]
+    tubes.sort(key=lambda tube: (tube["order"].iloc[0], tube["day"].iloc[0]))
+    return {str(tube["file"].iloc[0]): tube for tube in tubes}
 
 
 def _draw_ridge(ax: Axes, tube: pd.DataFrame, base: float, colour: str) -> None:
@@ -88,11 +103,23 @@ def _draw_ridge(ax: Axes, tube: pd.DataFrame, base: float, colour: str) -> None:
     paired = bins[: len(bins) // 2 * 2].reshape(-1, 2, 4)
     value = paired[:, :, 0].mean(axis=1)
     observed, recipient, donor = paired[:, :, 1:].sum(axis=1).T
-    height = _HEIGHT / max(float(observed.max()), 1.0)
+    height = _HEIGHT / max(float(observed.max()), float((recipient + donor).max()), 1.0)
     ax.fill_between(value, base, base + height * recipient, color=MUTED, alpha=0.45, linewidth=0)
     ax.fill_between(value, base, base + height * donor, color=colour, alpha=0.65, linewidth=0)
     ax.step(value, base + height * observed, where="mid", color=INK, linewidth=0.6)
-    ax.axhline(base, color=FAINT, linewidth=0.5, zorder=1)
+    kind = str(tube["tube"].iloc[0])
+    if kind in _WHOSE:  # in the half that the peak leaves free
+        free_left = value[np.argmax(observed)] > (value[0] + value[-1]) / 2
+        ax.text(
+            0.03 if free_left else 0.97,
+            base + 0.45,
+            _WHOSE[kind],
+            ha="left" if free_left else "right",
+            va="center",
+            fontsize="small",
+            color=MUTED if kind == "recipient control" else colour,
+            transform=ax.get_yaxis_transform(),
+        )
 
 
 def _name(tube: pd.DataFrame) -> str:
@@ -101,14 +128,16 @@ def _name(tube: pd.DataFrame) -> str:
     return f"Day {at}" if kind == "draw" else kind.capitalize()
 
 
-def _share(told: pd.DataFrame, tube: pd.DataFrame) -> str:
+def _share(told: pd.DataFrame) -> str:
     """Return the donor share of a draw in words; nothing for a control."""
-    if tube["tube"].iloc[0] != "draw" or told.empty:
+    if told.empty:
         return ""
     row = told.iloc[0]
+    if row["call"] == "not_evaluable":
+        return "not evaluable"
     if row["call"] == "not_detected":
         return f"< {100 * row['lod']:.2g} %"
-    return f"{100 * row['donor_fraction']:.3g} %" if row["call"] != "not_evaluable" else "–"
+    return f"{100 * row['donor_fraction']:.3g} %"
 
 
 def _dress(ax: Axes, rows: pd.DataFrame, n: int, scale: Scale | None) -> None:
@@ -148,8 +177,10 @@ def donor_ridges(
         Two columns wide; populations without an estimate are left out.
     """
     own = distributions[distributions["patient"] == patient]
+    calls = donor_cells[donor_cells["patient"] == patient]
     populations = [name for name in ("NK", "T", "B") if (own["population"] == name).any()]
-    most = int(own.groupby("population")["file"].nunique().max())
+    drawn = pd.concat([own[["population", "file"]], calls[["population", "file"]]])
+    most = int(drawn.drop_duplicates()["population"].value_counts()[populations].max())
     with figure_style(style) as measures:
         figure = Figure(figsize=measures.size(18.0 + 7.0 * most), layout="constrained")
         axes = figure.subplots(1, len(populations), squeeze=False)[0]
