@@ -16,6 +16,7 @@ EMPTY = 1e-12  # share of a bin that no cell of either kind falls into
 HELD = 1e30  # information that keeps a fraction where it is
 MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
 LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
+TAILS = 4.0  # degrees of freedom of the prior of the lag
 ROUNDS = 15
 SETTLED = 0.1  # standard errors
 
@@ -31,9 +32,10 @@ class Mixture:
     edges : ndarray, shape (bins - 1,)
         Where the bins meet; the outer two are open.
     mean, sd : ndarray, shape (4,)
-        Normal priors of the nuisance parameters: log share of recipient cells beyond
-        their peak (leak), log share of donor cells short of theirs (miss), shift of all
-        cells against the controls (gain), further shift of donor cells (lag).
+        Priors of the nuisance parameters: log share of recipient cells beyond their peak (leak),
+        log share of donor cells short of theirs (miss), shift of all cells against the controls
+        (gain), further shift of donor cells (lag). They are normal but for the lag's, which is
+        Student's t: now and then the expression of HLA itself changes.
     """
 
     shapes: Shapes
@@ -186,10 +188,18 @@ def _summarise(model: Mixture, counts: Floats, tubes: Tubes) -> Fit:
 
 
 def _log_joint(model: Mixture, counts: Floats, tubes: Tubes, parts: Parts) -> Floats:
-    deviation = (tubes.nuisance - model.mean) / model.sd
+    square = ((tubes.nuisance - model.mean) / model.sd) ** 2
     log_expected = np.log(_mixed(parts, tubes.fraction))
-    joint: Floats = (counts * log_expected).sum(axis=1) - (deviation**2).sum(axis=1) / 2
-    return joint
+    joint: Floats = (counts * log_expected).sum(axis=1) - square[:, :LAG].sum(axis=1) / 2
+    return joint - (TAILS + 1) / 2 * np.log1p(square[:, LAG] / TAILS)
+
+
+def _precision(model: Mixture, tubes: Tubes) -> Floats:
+    """Return the precision of each prior where the tubes are, shape (tubes, 4)."""
+    precision = np.tile(model.sd**-2.0, (len(tubes.fraction), 1))
+    square = ((tubes.nuisance[:, LAG] - model.mean[LAG]) / model.sd[LAG]) ** 2
+    precision[:, LAG] *= (TAILS + 1) / (TAILS + square)
+    return precision
 
 
 def _mixed(parts: Parts, fraction: Floats) -> Floats:
@@ -218,11 +228,12 @@ def _derivatives(
     # information, and hide that two shifts cannot be told apart.
     slopes *= (expected > EMPTY)[:, None, :]
     score = np.matmul(slopes, (counts / expected)[:, :, None])[:, :, 0]
-    score[:, 1:] -= (tubes.nuisance - model.mean) / model.sd**2
+    precision = _precision(model, tubes)
+    score[:, 1:] -= (tubes.nuisance - model.mean) * precision
     scaled = slopes / np.sqrt(expected)[:, None]
     information = np.matmul(scaled, scaled.transpose(0, 2, 1)) * counts.sum(axis=1)[:, None, None]
     diagonal = np.arange(1, 5)
-    information[:, diagonal, diagonal] += model.sd**-2.0
+    information[:, diagonal, diagonal] += precision
     return score, information
 
 

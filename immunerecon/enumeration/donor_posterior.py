@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from immunerecon.enumeration.donor_controls import Controls
 from immunerecon.enumeration.donor_likelihood import (
     GAIN,
+    LAG,
     Fit,
     Mixture,
     Tubes,
@@ -64,15 +65,22 @@ def fit_draw(model: Mixture, counts: Floats) -> Fit:
     counts : ndarray, shape (1, bins)
         Events of the draw.
     """
-    shares = np.array([0.0005, 0.01, 0.1, 0.3, 0.6, 0.9, 0.98, 0.999])
-    gains = np.arange(-20, 21) / 5
-    fraction, gain = (axis.ravel() for axis in np.meshgrid(shares, gains))
-    nuisance = np.tile(model.mean, (len(gain), 1))
-    nuisance[:, GAIN] = gain
-    candidates = Tubes(fraction, nuisance, np.zeros(len(gain), dtype=np.intp))
-    best = int(np.argmax(log_density(model, counts, candidates)))
-    start = Tubes(fraction[[best]], nuisance[[best]], np.zeros(1, dtype=np.intp))
+    start = _best_start(model, counts, GAIN, np.arange(-20, 21) / 5, model.mean)
+    start = _best_start(model, counts, LAG, np.arange(-8, 9) / 2, start.nuisance[0])
     return fit_tubes(model, counts, start, held=False)
+
+
+def _best_start(
+    model: Mixture, counts: Floats, which: int, shifts: Floats, nuisance: Floats
+) -> Tubes:
+    """Return the likeliest of many fractions and shifts, all else being as it is."""
+    shares = np.array([0.0005, 0.01, 0.1, 0.3, 0.6, 0.9, 0.98, 0.999])
+    fraction, shift = (axis.ravel() for axis in np.meshgrid(shares, shifts))
+    tried = np.tile(nuisance, (len(shift), 1))
+    tried[:, which] = shift
+    candidates = Tubes(fraction, tried, np.zeros(len(shift), dtype=np.intp))
+    best = int(np.argmax(log_density(model, counts, candidates)))
+    return Tubes(fraction[[best]], tried[[best]], np.zeros(1, dtype=np.intp))
 
 
 def raw_fraction(fit: Fit) -> float:
