@@ -127,8 +127,17 @@ def test_a_study_without_one_usable_file_still_says_why(small_study: Path, tmp_p
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_planning_tells_the_events_to_acquire() -> None:
-    # 100 events for a CV of 10 % (Poisson), so 100,000 parents at 0.1 %.
-    result = immunerecon("events", "--fraction", 0.001, "--cv", 0.1)
+@pytest.mark.parametrize(("cv", "events"), [(0.1, 100_000), (0.2, 25_000), (0.3, 11_112)])
+def test_planning_tells_the_events_to_acquire(cv: float, events: int) -> None:
+    """(1/CV)^2 events (Poisson), a thousand times as many parents for 0.1 %."""
+    result = immunerecon("events", "--fraction", 0.001, "--cv", cv)
     assert result.exit_code == 0
-    assert int(result.output.split(" ")[0].replace(",", "")) == pytest.approx(100_000, rel=0.1)
+    assert int(result.output.split(" ")[0].replace(",", "")) == events
+
+
+def test_planning_says_when_no_number_of_events_helps() -> None:
+    leaky = ("events", "--fraction", 0.001, "--leak", 0.001)
+    steady, unsteady = immunerecon(*leaky), immunerecon(*leaky, "--leak-cv", 0.4)
+    assert steady.exit_code == 0
+    assert unsteady.exit_code != 0
+    assert "reduce the background" in unsteady.output

@@ -1,5 +1,6 @@
 """Commands without an FCS file: planning, synthetic trials, tables of counts."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -66,15 +67,20 @@ def events(
     leak: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Background in the donor's region, 0-1.")
     ] = 0.0,
+    leak_cv: Annotated[
+        float,
+        typer.Option(min=0.0, max=5.0, help="How much blank tubes differ in it (their CV)."),
+    ] = 0.0,
 ) -> None:
     """How many parent cells (NK, T or B) to acquire for a wanted limit of detection.
 
-    Example: immunerecon events --fraction 0.001 --cv 0.2 --leak 0.0002
+    Example: immunerecon events --fraction 0.001 --cv 0.2 --leak 0.0002 --leak-cv 0.3
     """
     from immunerecon.enumeration.limits import Background, events_needed
 
     with errors_told():
-        background = Background(rate=leak, log_sd=0.0) if leak else None
+        spread = math.sqrt(math.log1p(leak_cv**2))
+        background = Background(rate=leak, log_sd=spread) if leak else None
         needed = events_needed(fraction, cv=cv, background=background)
     typer.echo(
         f"{needed:,} events of the parent population detect {100 * fraction:g} % donor cells in "
