@@ -124,13 +124,25 @@ def validate(study: StudyFolder) -> None:
 
     Example: immunerecon validate my_study
     """
+    from immunerecon.errors import TubeError
     from immunerecon.gating.strategy_file import load_strategy
+    from immunerecon.pipeline.plan import strategy_of
     from immunerecon.study.folder import read_study
 
     with errors_told():
         content = read_study(study)
         for panel in content.settings.panels.values():
-            load_strategy(panel.strategy, folder=content.folder)
+            if not panel.strategy.lower().endswith(".wsp"):
+                load_strategy(panel.strategy, folder=content.folder)
+        for sample in content.samples:
+            try:
+                strategy_of(
+                    content,
+                    content.settings.panels[sample.panel].strategy,
+                    Path(sample.file).name,
+                )
+            except TubeError as error:
+                typer.echo(f"Warning: {sample.file}: {error}", err=True)
     for warning in content.warnings:
         typer.echo(f"Warning: {warning}", err=True)
     patients = {sample.patient for sample in content.samples if sample.patient}

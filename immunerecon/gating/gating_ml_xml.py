@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Iterator
+from typing import IO
 from xml.etree.ElementTree import Element
 
 from immunerecon.errors import StrategyError
@@ -35,7 +36,7 @@ def parse_xml(content: bytes, name: str) -> Element:
     """
     if len(content) > LARGEST:
         raise StrategyError(f"{name} is larger than {LARGEST // 1_000_000} MB")
-    root = _root(content, name)
+    root = check_xml(io.BytesIO(content), name, deepest=DEEPEST, most=MOST_ELEMENTS)
     if root.tag == f"{GATING}Gating-ML":
         return root
     if local_name(root) == "Workspace":
@@ -46,7 +47,23 @@ def parse_xml(content: bytes, name: str) -> Element:
     )
 
 
-def _root(content: bytes, name: str) -> Element:
+def check_xml(stream: IO[bytes], name: str, *, deepest: int, most: int) -> Element:
+    """Return the root of an XML document that may come from anywhere.
+
+    Parameters
+    ----------
+    stream
+        The document.
+    name
+        Of the file, for messages.
+    deepest, most
+        Levels and elements beyond which it is refused.
+
+    Raises
+    ------
+    StrategyError
+        When it is no XML, holds a document type or an entity, or is beyond the limits.
+    """
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
@@ -55,18 +72,17 @@ def _root(content: bytes, name: str) -> Element:
     depth = count = 0
     root: Element | None = None
     try:
-        for event, element in iterparse(io.BytesIO(content), ("start", "end"), forbid_dtd=True):
+        for event, element in iterparse(stream, ("start", "end"), forbid_dtd=True):
             root = element if root is None else root
             depth += 1 if event == "start" else -1
             count += event == "start"
-            if depth > DEEPEST or count > MOST_ELEMENTS:
+            if depth > deepest or count > most:
                 raise StrategyError(
-                    f"{name} is nested deeper than {DEEPEST} or has more than "
-                    f"{MOST_ELEMENTS:,} elements"
+                    f"{name} is nested deeper than {deepest} or has more than {most:,} elements"
                 )
     except DefusedXmlException as error:
         raise StrategyError(
-            f"{name} holds a document type or an entity, which Gating-ML does not need: {error}"
+            f"{name} holds a document type or an entity, which gates do not need: {error}"
         ) from error
     # An unknown or lying encoding ends in one of the other two.
     except (ParseError, LookupError, ValueError) as error:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.fixed_strategy import fixed_strategy
+from immunerecon.gating.flowjo import load_flowjo
 from immunerecon.gating.gating_ml_import import load_gating_ml
 from immunerecon.gating.strategy import (
     ModelRule,
@@ -39,16 +40,19 @@ def shipped_strategies() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in strategies_folder().glob("*.yaml")))
 
 
-def load_strategy(name: str | Path, *, folder: Path | None = None) -> Strategy:
+def load_strategy(name: str | Path, *, folder: Path | None = None, sample: str = "") -> Strategy:
     """Read a strategy by name or path.
 
     Parameters
     ----------
     name
         A shipped strategy's name, or the path of a YAML file; of a Gating-ML 2.0 document (.xml),
-        whose gates are then the same in every tube.
+        whose gates are then the same in every tube; or of a FlowJo 10 workspace (.wsp).
     folder
         Folder that a relative path starts from.
+    sample
+        Name of the FCS file whose gates are taken from a workspace; those of all its samples where
+        they are the same.
 
     Returns
     -------
@@ -67,6 +71,8 @@ def load_strategy(name: str | Path, *, folder: Path | None = None) -> Strategy:
     path = _find(name, folder or Path())
     if path.suffix.lower() == ".xml":
         return fixed_strategy(load_gating_ml(path))
+    if path.suffix.lower() == ".wsp":
+        return fixed_strategy(load_flowjo(path, sample))
     return _read(path)
 
 

@@ -18,8 +18,10 @@ from immunerecon.cytometry.compensation import (
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
-from immunerecon.errors import CompensationError, TubeError
+from immunerecon.errors import CompensationError, StrategyError, TubeError
+from immunerecon.gating.flowjo import flowjo_samples
 from immunerecon.gating.override import Override
+from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import Compensation, TubeJob, markers_of
 from immunerecon.pipeline.records import value_digest
@@ -79,13 +81,14 @@ def plan_study(study: Study, overrides: Sequence[Override] = ()) -> Plan:
         panel = study.settings.panels[sample.panel]
         try:
             path = study.path_of(sample)
+            strategy = strategy_of(study, panel.strategy, path.name)
         except TubeError as error:
             refused[index] = str(error)
             continue
         jobs[index] = TubeJob(
             index=index,
             path=path,
-            strategy=load_strategy(panel.strategy, folder=study.folder),
+            strategy=strategy,
             dataset=sample.dataset,
             channels=panel.markers,
             volume=_volume(study, sample),
@@ -93,6 +96,26 @@ def plan_study(study: Study, overrides: Sequence[Override] = ()) -> Plan:
         )
     check_overrides(study, jobs, overrides)
     return Plan(_compensated(study, jobs), refused, tuple(overrides))
+
+
+def strategy_of(study: Study, name: str, file: str) -> Strategy:
+    """Return the strategy of a file; those of a FlowJo workspace may differ from file to file.
+
+    Raises
+    ------
+    StrategyError
+        When the strategy cannot be used at all.
+    TubeError
+        When a workspace has no gates for this file.
+    """
+    if not name.lower().endswith(".wsp"):
+        return load_strategy(name, folder=study.folder)
+    flowjo_samples(study.folder / name)  # a workspace that cannot be read is everyone's
+    try:
+        return load_strategy(name, folder=study.folder, sample=file)
+    except StrategyError as error:
+        remedy = "Give the file the name that it has in the workspace"
+        raise TubeError(str(error), remedy=remedy) from error
 
 
 def _volume(study: Study, sample: Sample) -> TubeVolume:

@@ -12,13 +12,12 @@ from immunerecon.errors import ResultsError
 from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.override import Override
-from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
 from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.locks import locked, shard_locked
-from immunerecon.pipeline.plan import code_version, plan_study
+from immunerecon.pipeline.plan import Plan, code_version, plan_study
 from immunerecon.pipeline.provenance import (
     append_audit,
     digest,
@@ -102,7 +101,7 @@ def run_study(
         tables = _tables(study, stages, out / RECORDS, crew)
         unfinish(out)
         written, not_estimable = _write(study, stages, tables, out)
-        facts = {**_facts(study, stages), "overrides": told, "not_estimable": not_estimable}
+        facts = {**_facts(study, stages, plan), "overrides": told, "not_estimable": not_estimable}
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
         seal(out, "run finished", [*written, "run.json"], {"fingerprint": fingerprint})
         return load_results(out)
@@ -215,16 +214,18 @@ def _fingerprint(study: Study, stages: Stages, overrides: list[dict[str, Any]]) 
     return digest([code_version(), stages.keys, stages.errors, told, settings, overrides])
 
 
-def _facts(study: Study, stages: Stages) -> dict[str, object]:
-    names = {panel: rule.strategy for panel, rule in study.settings.panels.items()}
-    strategies = {name: load_strategy(name, folder=study.folder) for name in names.values()}
+def _facts(study: Study, stages: Stages, plan: Plan) -> dict[str, object]:
+    versions: dict[str, set[str]] = {}
+    for job in plan.jobs.values():
+        versions.setdefault(job.strategy.name, set()).add(job.strategy.version)
     return {
         "study": study.settings.name,
         "code": code_version(),
         "inputs": {study.samples[i].file: s.facts["sha256"] for i, s in stages.surveys.items()},
         "study_files": {name: file_digest(study.folder / name) for name in study_files(study)},
         "parameters": study.settings.model_dump(mode="json"),
-        "strategies": {s.name: s.version for s in strategies.values()},
+        # A FlowJo workspace may have other gates for each file.
+        "strategies": {name: ", ".join(sorted(found)) for name, found in versions.items()},
     }
 
 
