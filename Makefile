@@ -16,7 +16,7 @@ test: $(VENV)/.installed-dev
 
 # FlowCytometryTools needs older NumPy, pandas and Matplotlib than everything else.
 test-flowcytometrytools: $(FCT_VENV)/.installed
-	$(FCT_VENV)/bin/python -m pytest tests/interop/test_flowcytometrytools.py
+	$(FCT_VENV)/bin/python -m pytest tests/interop/test_flowcytometrytools.py tests/interop/test_pages.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
