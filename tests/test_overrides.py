@@ -252,7 +252,7 @@ def test_an_override_survives_runs_and_gates_just_its_own_tubes_again(
     study, before = read_study(small_study), load_results(out)
     file = study.samples[0].file
     told = [
-        Override("move", **SAID, file=file, population="T", shift={"CD3": 0.02}),
+        Override("move", **SAID, file=file, population="T", shift={"CD3": 0.2}),
         Override("replace", **SAID, patient="nobody else", threshold="CD3", value=500.0),
     ]
     with pytest.raises(StudyError, match=r"overrides\[2\].patient: no tube has the patient"):

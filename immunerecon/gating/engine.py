@@ -137,7 +137,7 @@ def place_gates(
         expected=tree.expected(),
         clarity=tree.clarity(),
         dropped=tree.dropped,
-        flags=(*strategy.remarks, *_strangers(tree)),
+        flags=(*strategy.remarks, *_gateless(tree), *_strangers(tree)),
     )
 
 
@@ -164,6 +164,12 @@ def evidence_of(
     columns = display_columns(tube, strategy, markers=markers, scales=scales)
     tree = grow_tree(columns, strategy, scales=scales)
     return collect_evidence(tree, strategy.model, scales)
+
+
+def _gateless(tree: Tree) -> tuple[str, ...]:
+    """Return a flag where no gate in two dimensions holds what the model counts."""
+    names = tree.counted()
+    return (f"counted by the model, no gate parts them well: {', '.join(names)}",) if names else ()
 
 
 def _strangers(tree: Tree) -> tuple[str, ...]:

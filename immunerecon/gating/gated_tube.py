@@ -30,8 +30,10 @@ class PlacedGate:
     without
         The population of the parent whose complement this is.
     source
-        ``data``, ``fixed``, ``override``; ``borrowed`` where other draws placed a boundary;
-        ``model`` where the model of all draws counts, and the gate is its outline.
+        ``data`` where the tube's own events place it, alone or with the shapes that all tubes of a
+        group share; ``borrowed`` where other tubes tell most of its place; ``fixed``;
+        ``override``; ``model`` where no gate in two dimensions holds what the model of all tubes
+        counts: the model counts, and the gate is its outline.
     confidence
         0-1, the lowest of the boundaries that the gate stands on, or how well the model's kinds
         of cells are placed.

@@ -83,7 +83,7 @@ def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
     axes = np.ascontiguousarray(scaled.transpose(2, 0, 1).astype(np.float32))
     centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)[:, :, None]
     power = (-(mixture.freedom + 1) / 2).astype(np.float32)[:, None]
-    constants = d * _log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
+    constants = d * log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
     constants = constants.astype(np.float32)[:, None]
     middle, width = mixture.everything.astype(np.float32)[:, :, None]
     # A row a kind: what follows runs along the events.
@@ -106,7 +106,7 @@ def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
     return density.T
 
 
-def _log_t_constants(freedom: Doubles) -> Doubles:
+def log_t_constants(freedom: Doubles) -> Doubles:
     """Return the logarithm of the normalising constant of Student's t."""
     return np.array(
         [
@@ -131,7 +131,7 @@ def fit_tails(deviates: Floats, weights: Doubles) -> float:
     float
         One of a few steps between 3 and 50.
     """
-    constants = _log_t_constants(_FREEDOMS)
+    constants = log_t_constants(_FREEDOMS)
     squares = np.square(deviates.T, order="C", dtype=np.float64)
     shares = weights / (weights.sum() * len(squares))
     scores = [
@@ -189,52 +189,3 @@ def mixing_shares(
             break
     joint = density * shares[:, None]
     return shares, (joint / joint.sum(axis=0)).T
-
-
-def assign(memberships: Doubles, *, rounds: int = 30) -> NDArray[np.intp]:
-    """Assign each event to one component, so that each gets as many events as expected.
-
-    Parameters
-    ----------
-    memberships : ndarray, shape (n, k)
-        Probability of each component for each event.
-    rounds
-        Of balancing.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Component of each event.
-
-    Notes
-    -----
-    Giving each event to its likeliest component counts a rare population too low where it overlaps
-    a large one. Here each component's probabilities are scaled by one factor until the number
-    assigned meets the expected number (the sum of the probabilities).
-
-    Examples
-    --------
-    >>> rare = np.linspace(0.0, 0.49, 41)
-    >>> overlapping = np.column_stack([1 - rare, rare])
-    >>> int((assign(overlapping) == 1).sum()), round(float(rare.sum()))
-    (10, 10)
-    """
-    likeliest: NDArray[np.intp] = memberships.argmax(axis=1)
-    doubtful = np.flatnonzero(memberships.max(axis=1, initial=0) < 0.999)
-    if doubtful.size == 0:
-        return likeliest
-    k = memberships.shape[1]
-    open_cases = memberships[doubtful]
-    sure = np.bincount(np.delete(likeliest, doubtful), minlength=k)
-    wanted = np.maximum(memberships.sum(axis=0) - sure, 0)
-    logs, bias = np.log(open_cases + 1e-12), np.zeros(k)
-    best, least = likeliest[doubtful], np.inf
-    for step in range(rounds):
-        chosen = (logs + bias).argmax(axis=1)
-        found = np.bincount(chosen, minlength=k)
-        miss = np.abs(found - wanted).sum()
-        if miss < least:
-            best, least = chosen, miss
-        bias += np.log((wanted + 0.5) / (found + 0.5)) / (1 + 0.2 * step)
-    likeliest[doubtful] = best
-    return likeliest

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from immunerecon.gating.cell_types import CellType
 from immunerecon.gating.features import features
-from immunerecon.gating.mixture import Mixture, assign, log_densities, mixing_shares
+from immunerecon.gating.mixture import Mixture, log_densities, mixing_shares
 from immunerecon.gating.placement import Placement
+from immunerecon.gating.shifts import OWN_WOBBLE
+from immunerecon.gating.strata import stratified_sample
 
+Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -21,16 +24,16 @@ _SURE = 0.9999  # probability beyond which an event's kind is not in doubt
 
 @dataclass(frozen=True)
 class ModelledEvents:
-    """The events of one tube by the model.
+    """The events of one tube by the model: all of them, or of a large tube a stratified sample.
 
     Parameters
     ----------
     events : ndarray of int, shape (n,)
         Row numbers in the tube, ascending.
-    assigned : ndarray of int, shape (n,)
-        Kind of each event; k for none.
+    weights : ndarray of float32, shape (n,)
+        How many of the tube's events each stands for.
     memberships : ndarray, shape (n, k + 1)
-        Probability of each kind.
+        Probability of each kind; the background comes last.
     shares : ndarray, shape (k + 1,)
         Of each kind among the events.
     mixture, means, errors
@@ -40,7 +43,7 @@ class ModelledEvents:
     """
 
     events: Indices
-    assigned: Indices
+    weights: Floats
     memberships: Doubles
     shares: Doubles
     mixture: Mixture
@@ -48,27 +51,63 @@ class ModelledEvents:
     errors: Doubles
     kinds: tuple[CellType, ...]
 
-    def kinds_in(self, population: str) -> NDArray[np.bool_]:
+    def kinds_in(self, population: str) -> Bools:
         """Return which kinds, and the background, belong to a population."""
         return np.array([population in kind.populations for kind in self.kinds] + [False])
 
-    def members(self, population: str) -> Indices:
-        """Return the row numbers of a population's events."""
-        return self.events[self.kinds_in(population)[self.assigned]]
+    def probability(self, population: str) -> Doubles:
+        """Return the probability that each event is of a population, shape (n,)."""
+        return np.asarray(self.memberships[:, self.kinds_in(population)].sum(axis=1))
+
+    def number(self, inside: Bools) -> Doubles:
+        """Return the expected number of events of each kind among some of them, shape (k + 1,)."""
+        return np.asarray(self.weights[inside].astype(np.float64) @ self.memberships[inside])
 
     def expected(self, population: str) -> float:
         """Return the expected number of events of a population."""
         return float(self._totals[self.kinds_in(population)].sum())
 
+    def likeliest(
+        self, columns: Mapping[str, Floats], events: Indices, population: str
+    ) -> tuple[Indices, Bools]:
+        """Return the events that are likeliest of a population, as many as are expected.
+
+        Parameters
+        ----------
+        columns
+            Display values of the tube by dimension.
+        events
+            Row numbers of the events to choose from.
+        population
+            Its name.
+
+        Returns
+        -------
+        rows : ndarray of int
+            Ascending.
+        inside : ndarray of bool, shape (n,)
+            Which of the modelled events are among them.
+        """
+        names = self.mixture.dimensions
+        values = features({name: columns[name][events] for name in names}, names)
+        density = log_densities(values, self.means, self.mixture).astype(np.float64)
+        joint = density + np.log(self.shares + 1e-300)
+        joint = np.exp(joint - joint.max(axis=1, keepdims=True, initial=-np.inf))
+        chance = joint[:, self.kinds_in(population)].sum(axis=1) / joint.sum(axis=1)
+        wanted = min(round(self.expected(population)), len(events))
+        rows = events[np.sort(np.argsort(-chance, kind="stable")[:wanted])]
+        return rows, np.isin(self.events, rows, assume_unique=True)
+
     @cached_property
     def _totals(self) -> Doubles:
         """Expected number of events of each kind."""
-        return np.asarray(self.memberships.sum(axis=0))
+        return self.number(np.ones(len(self.events), dtype=np.bool_))
 
     @cached_property
-    def _doubtful(self) -> Doubles:
-        """Memberships of the events that may be of more than one kind."""
-        return np.asarray(self.memberships[self.memberships.max(axis=1, initial=0) < _SURE])
+    def _doubtful(self) -> tuple[Doubles, Floats]:
+        """Memberships and weights of the events that may be of more than one kind."""
+        open_cases = self.memberships.max(axis=1, initial=0) < _SURE
+        return self.memberships[open_cases], self.weights[open_cases]
 
     def clarity(self, population: str, parent: str) -> float:
         """Return how much of the information of a count is left where populations overlap.
@@ -95,9 +134,11 @@ class ModelledEvents:
         share = float(self._totals[own].sum()) / total if total > 0 else 0.0
         if not 0 < share < 1:
             return 1.0
-        within = self._doubtful[:, inside].sum(axis=1)
-        chance = self._doubtful[:, own].sum(axis=1) / np.maximum(within, 1e-12)
-        missing = float((within * chance * (1 - chance)).sum() / (total * share * (1 - share)))
+        memberships, weights = self._doubtful
+        within = memberships[:, inside].sum(axis=1)
+        chance = memberships[:, own].sum(axis=1) / np.maximum(within, 1e-12)
+        lost = float(weights @ (within * chance * (1 - chance)))
+        missing = lost / (total * share * (1 - share))
         return float(np.clip(1 - missing, 0, 1))
 
     def certainty(self, population: str) -> float:
@@ -112,6 +153,18 @@ class ModelledEvents:
         doubt = np.square(self.errors / widths).max(axis=1)
         weight = self.shares[:-1][own] + 1e-9
         return float(np.average(1 / (1 + doubt[own]), weights=weight))
+
+    def told_by_itself(self, population: str, dimensions: tuple[str, str]) -> float:
+        """Return how much of a population's place its own events tell, 0-1; the rest is borrowed.
+
+        The weight of a kind's own events in its centre, as `shifts.moved_means` takes it.
+        """
+        own = self.kinds_in(population)[:-1]
+        at = [self.mixture.dimensions.index(name) for name in dimensions]
+        number = self._totals[:-1][own]
+        widths = np.diagonal(self.mixture.covariances, axis1=1, axis2=2)[own][:, at].mean(axis=1)
+        weight = number * OWN_WOBBLE**2 / (number * OWN_WOBBLE**2 + widths)
+        return float(np.average(weight, weights=number + 1e-9))
 
     def strangers(self) -> float:
         """Return the share of events that are like no listed kind of cell."""
@@ -148,12 +201,13 @@ def model_events(
     values = features(
         {name: columns[name][events] for name in mixture.dimensions}, mixture.dimensions
     )
-    density = log_densities(values, placement.means, mixture)
-    shares, memberships = mixing_shares(density)
+    chosen, weights = stratified_sample(values, placement.means, mixture)
+    density = log_densities(values[chosen], placement.means, mixture)
+    shares, memberships = mixing_shares(density, weights=weights)
     by_name = {kind.name: kind for kind in kinds}
     return ModelledEvents(
-        events=events,
-        assigned=assign(memberships),
+        events=events[chosen],
+        weights=weights,
         memberships=memberships,
         shares=shares,
         mixture=mixture,

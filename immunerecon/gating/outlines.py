@@ -1,132 +1,225 @@
-"""A population's outline in two dimensions: where it is likelier than the rest of its parent."""
+"""A population's gate in two dimensions: drawn where the model parts it from the rest.
 
-from collections.abc import Sequence
+The gate is a level line of the odds that an event at a place is of the population. The level is
+chosen so that as many of the parent's events lie inside as the model expects.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.features import features, is_scatter
 from immunerecon.gating.gates import PolygonGate
-from immunerecon.gating.mixture import roots
+from immunerecon.gating.mixture import log_t_constants, roots
 from immunerecon.gating.modelled import ModelledEvents
-from immunerecon.gating.strategy import PopulationRule, Strategy
 
+Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
 
-_GRID = np.linspace(-0.1, 1.1, 73, dtype=np.float32)
-_SCATTER_GRID = np.geomspace(4e-3, 1.1, 73, dtype=np.float32)  # as the model sees scatter
-_FARTHEST = 5.0  # spreads; the outline ends there where nothing else lies
-_MOST_VERTICES = 12
-_FEWEST_POINTS = 30
+_RAYS = 20
+_STEPS = np.linspace(0, 1, 97)[1:] ** 1.5  # along a ray, denser near its origin
+_FRAME = (-0.3, 1.2)  # display; of fluorescence
+_SCATTER_FRAME = (0.0, 1.1)
+_SPIKE = 2.0  # a ray is no longer than this many times its longer neighbour
+_SHORTEST = 1e-3  # display
+_LEAST_OWN, _LEAST_OTHER, _LEAST_BACKGROUND = 0.02, 1e-4, 0.005  # of the parent's events
+_FARTHEST_LEVEL = 14.0  # log odds
+_HALVINGS = 14
+_SISTERS_AHEAD = -4.0  # log odds; farther into what is a sister population's no gate reaches
+_INSIDE_OUT = 1.4  # log odds at the origin of the rays, where there is choice (4 to 1)
 
 
-def outline(
-    model: ModelledEvents, population: str, parent: str, dimensions: tuple[str, str]
-) -> PolygonGate:
-    """Draw a population on its parent.
+@dataclass(frozen=True)
+class Target:
+    """What a gate is to hold.
+
+    Parameters
+    ----------
+    population, parent
+        Names.
+    inside : ndarray of bool, shape (n,)
+        Which of the modelled events lie in the parent's gate.
+    columns
+        Display values of these events in the gate's two dimensions, each of shape (n,).
+    """
+
+    population: str
+    parent: str
+    inside: Bools
+    columns: dict[str, Floats]
+
+
+def calibrated_gate(model: ModelledEvents, target: Target) -> PolygonGate:
+    """Draw a gate that holds as many events as the model expects of a population.
 
     Parameters
     ----------
     model
         The tube's events by the model.
-    population, parent
-        Names; an empty parent means all modelled events.
-    dimensions
-        The two to draw in.
+    target
+        What it is to hold.
 
     Returns
     -------
     PolygonGate
-        Convex, of at most 12 vertices, on the display scale. Around the centre of its kinds where
-        the population is nowhere likelier than the rest.
+        20 vertices on the display scale, one on each ray from the middle of the population;
+        it never crosses itself.
+
+    Notes
+    -----
+    Along each ray the log odds of the population against the rest of its parent are followed
+    until they fall below the level, for the first time. A lower level makes no ray shorter, so the
+    number of events inside grows with it, and is found by halving. Where several levels hold the
+    wanted number, that nearest to even odds is taken.
     """
-    axes = [_SCATTER_GRID if is_scatter(name) else _GRID for name in dimensions]
-    x, y = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
-    points = features({dimensions[0]: x, dimensions[1]: y}, dimensions)
-    own = model.kinds_in(population)[:-1]
-    kinds = np.flatnonzero(model.kinds_in(parent)[:-1] | own if parent else np.ones_like(own))
-    density, squares = _densities(model, kinds, points, dimensions)
-    own = own[kinds]
-    ahead = density[:, own].sum(axis=1) > density[:, ~own].sum(axis=1)
-    nearest = squares[:, own].min(axis=1)
-    grid = np.column_stack([x, y]).astype(np.float64)
-    corners = _hull(grid[ahead & (nearest < _FARTHEST**2)])
-    if corners is None:
-        corners = _hull(grid[nearest <= max(1.0, np.sort(nearest)[_FEWEST_POINTS])])
-    assert corners is not None  # the nearest points of a grid do not lie on one line
-    return PolygonGate(dimensions, corners)
+    x, y = target.columns
+    odds = _odds(model, target, (x, y))
+    origin = _origin(model, target.population, (x, y), odds)
+    directions, reach = _rays(origin, (x, y))
+    places = origin + directions[:, None] * (reach[:, None] * _STEPS)[:, :, None]
+    profile = odds(places.reshape(-1, 2)).reshape(_RAYS, -1)
+    profile = np.minimum.accumulate(profile, axis=1)
+
+    def gate_at(level: float) -> PolygonGate:
+        lengths = reach * _first_below(profile, level)
+        longest = _SPIKE * np.maximum(np.roll(lengths, 1), np.roll(lengths, -1))
+        lengths = np.maximum(np.minimum(lengths, longest), _SHORTEST)
+        corners = (origin + directions * lengths[:, None]).round(5).tolist()
+        return PolygonGate((x, y), tuple((across, up) for across, up in corners))
+
+    events = {name: column[target.inside] for name, column in target.columns.items()}
+    weights = model.weights[target.inside].astype(np.float64)
+    level = _level(gate_at, events, weights, wanted=round(model.expected(target.population)))
+    return gate_at(level)
 
 
-def drawn_in(
-    rule: PopulationRule, strategy: Strategy, dimensions: Sequence[str]
-) -> tuple[str, str]:
-    """Return the two dimensions that a population is drawn in.
+def _level(
+    gate_at: Callable[[float], PolygonGate],
+    events: dict[str, Floats],
+    weights: Doubles,
+    *,
+    wanted: float,
+) -> float:
+    """Return the level nearest to 0 at which the gate holds the wanted number of events."""
 
-    Parameters
-    ----------
-    rule
-        The population's.
-    strategy
-        The whole, for its boundaries.
-    dimensions
-        Those of the model.
+    def holds(level: float, some: Bools) -> Bools:
+        inside = np.zeros_like(some)
+        columns = {name: column[some] for name, column in events.items()}
+        inside[some] = gate_at(level).contains(columns)
+        return inside
 
-    Returns
-    -------
-    tuple of str
-        The markers that its gate names, then those of its parent's, then side scatter.
-    """
-    if rule.without:
-        rule = strategy.populations[rule.without]
-    gates = [rule.gate]
-    if rule.parent:
-        gates.append(strategy.populations[rule.parent].gate)
-    named = [
-        strategy.boundaries[side.boundary].marker
-        for gate in gates
-        for sides in gate
-        for side in sides
-    ]
-    preferred = [*named, "SSC-A", *dimensions]
-    x, y, *_ = dict.fromkeys(name for name in preferred if name in dimensions)
-    return x, y
+    everything = np.ones(len(weights), dtype=np.bool_)
+    even = holds(0.0, everything)
+    too_many = weights[even].sum() > wanted
+    if weights[even].sum() == wanted:
+        return 0.0
+    near, far = 0.0, _FARTHEST_LEVEL if too_many else -_FARTHEST_LEVEL
+    # Gates of two levels lie one in the other, so only events between them are open.
+    sure, outer = (holds(far, even), even) if too_many else (even, holds(far, everything))
+    misses = {level: abs(weights[held].sum() - wanted) for level, held in (
+        (near, even), (far, sure if too_many else outer))}  # fmt: skip
+    for _ in range(_HALVINGS):
+        middle = (near + far) / 2
+        held = sure | holds(middle, outer & ~sure)
+        number = weights[held].sum()
+        misses[middle] = abs(number - wanted)
+        beyond = number > wanted if too_many else number < wanted
+        if beyond == too_many:  # the gates still to be tried lie within this one
+            outer = held
+        else:
+            sure = held
+        near, far = (middle, far) if beyond else (near, middle)
+    return min(misses, key=lambda level: (misses[level], abs(level)))
 
 
-def _densities(
-    model: ModelledEvents, kinds: Indices, points: Floats, dimensions: tuple[str, str]
-) -> tuple[Floats, Floats]:
-    """Return each kind's density in two dimensions at the points, and their squared distances."""
+def _first_below(profile: Doubles, level: float) -> Doubles:
+    """Return the share of each ray along which falling odds are above a level."""
+    above = profile >= level
+    last = above.sum(axis=1)  # profiles fall, so these are the first ones
+    rows = np.arange(len(profile))
+    high = np.where(last > 0, profile[rows, last - 1], level)
+    low = profile[rows, np.minimum(last, profile.shape[1] - 1)]
+    steps = np.concatenate([[0.0], _STEPS])
+    start, end = steps[last], steps[np.minimum(last + 1, len(_STEPS))]
+    part = np.where(high > low, (high - level) / np.where(high > low, high - low, 1.0), 0.0)
+    return np.asarray(start + np.clip(part, 0, 1) * (end - start))
+
+
+def _rays(origin: Doubles, dimensions: tuple[str, str]) -> tuple[Doubles, Doubles]:
+    """Return directions, shape (20, 2), and how far it is to the frame along each."""
+    angles = np.linspace(0, 2 * np.pi, _RAYS, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    frames = [_SCATTER_FRAME if is_scatter(name) else _FRAME for name in dimensions]
+    low, high = np.array(frames).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        walls = np.maximum((low - origin) / directions, (high - origin) / directions)
+    return directions, np.nanmin(walls, axis=1)
+
+
+def _origin(
+    model: ModelledEvents,
+    population: str,
+    dimensions: tuple[str, str],
+    odds: Callable[[Doubles], Doubles],
+) -> Doubles:
+    """Return the middle of a population, or of one of its kinds where that is clearer its own."""
+    own = np.flatnonzero(model.kinds_in(population))
+    at = [model.mixture.dimensions.index(name) for name in dimensions]
+    centres = _on_display(model.means[own][:, at], dimensions)
+    middle = np.average(centres, axis=0, weights=model.shares[own] + 1e-9)
+    places = np.vstack([middle, centres])
+    found = odds(places)
+    return np.asarray(places[0 if found[0] >= _INSIDE_OUT else int(np.argmax(found))])
+
+
+def _on_display(places: Doubles, dimensions: tuple[str, str]) -> Doubles:
+    """Return places as the display shows them: the inverse of `features`."""
+    found = places.copy()
+    for column, name in enumerate(dimensions):
+        if is_scatter(name):
+            found[:, column] = 10 ** (4.5 * (places[:, column] - 1))
+    return found
+
+
+def _odds(
+    model: ModelledEvents, target: Target, dimensions: tuple[str, str]
+) -> Callable[[Doubles], Doubles]:
+    """Return the log odds of a population against the rest, as a function of places."""
+    own = model.kinds_in(target.population)
+    sisters = model.kinds_in(target.parent) & ~own
+    number = model.number(target.inside)
+    # Kinds that are absent keep a place of their own, so that gates look alike in all tubes.
+    least = np.where(own, _LEAST_OWN / own.sum(), _LEAST_OTHER)
+    least[-1] = _LEAST_BACKGROUND
+    log_number = np.log(np.maximum(number, least * max(number.sum(), 1.0)))
+
+    def odds(places: Doubles) -> Doubles:
+        columns = dict(zip(dimensions, places.T.astype(np.float32), strict=True))
+        density = log_number + _log_densities(model, features(columns, dimensions), dimensions)
+        inside, outside, beside = (
+            np.logaddexp.reduce(density[:, which], axis=1) if which.any() else np.float64(-np.inf)
+            for which in (own, ~own, sisters)
+        )
+        return np.where(inside - beside < _SISTERS_AHEAD, -np.inf, inside - outside)
+
+    return odds
+
+
+def _log_densities(model: ModelledEvents, points: Floats, dimensions: tuple[str, str]) -> Doubles:
+    """Return the log density of each kind, and of the background, in two dimensions."""
     mixture = model.mixture
     at = [mixture.dimensions.index(name) for name in dimensions]
-    _, whiten = roots(mixture.covariances[kinds][:, at][:, :, at])
-    matrix = whiten.transpose(1, 0, 2).reshape(2, -1).astype(np.float32)
-    centres = np.einsum("kd,kde->ke", model.means[kinds][:, at], whiten).ravel().astype(np.float32)
-    squares = np.square(points @ matrix - centres).reshape(len(points), -1, 2)
-    freedom = mixture.freedom[kinds].astype(np.float32)
-    product = (1 + squares[:, :, 0] / freedom) * (1 + squares[:, :, 1] / freedom)
-    height = model.shares[kinds] * np.linalg.det(whiten)
-    density = np.exp(-(freedom + 1) / 2 * np.log(product)) * height.astype(np.float32)
-    return density, squares.sum(axis=2)
-
-
-def _hull(points: Doubles) -> tuple[tuple[float, float], ...] | None:
-    """Return the convex hull of the points with few vertices."""
-    from scipy.spatial import ConvexHull, QhullError
-
-    if len(points) < 3:
-        return None
-    try:
-        corners = points[ConvexHull(points).vertices]
-    except QhullError:  # all on one line
-        return None
-    while len(corners) > _MOST_VERTICES:
-        corners = np.delete(corners, int(np.argmin(_corner_areas(corners))), axis=0)
-    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in corners)
-
-
-def _corner_areas(corners: Doubles) -> Doubles:
-    """Return the area of the triangle that each corner makes with its neighbours."""
-    before, after = np.roll(corners, 1, axis=0) - corners, np.roll(corners, -1, axis=0) - corners
-    return np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) / 2
+    _, whiten = roots(mixture.covariances[:, at][:, :, at])
+    centres = np.einsum("kd,kde->ke", model.means[:, at], whiten)
+    turn = whiten.transpose(1, 0, 2).reshape(2, -1)
+    deviates = (points.astype(np.float64) @ turn).reshape(len(points), -1, 2) - centres
+    freedom = mixture.freedom[:, None]
+    powers = -(freedom + 1) / 2 * np.log1p(np.square(deviates) / freedom)
+    constants = 2 * log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
+    middle, width = mixture.everything[:, at]
+    background = -0.5 * np.square((points - middle) / width).sum(axis=1)
+    background -= np.log(2 * np.pi * width.prod())
+    return np.column_stack([powers.sum(axis=2) + constants, background])

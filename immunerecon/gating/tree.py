@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,18 @@ from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
 from immunerecon.gating.cell_types import cell_types
 from immunerecon.gating.gated_tube import Indices, PlacedGate
 from immunerecon.gating.gates import Gate
+from immunerecon.gating.model_gates import ModelGate, gate_by_model, what_is_left
 from immunerecon.gating.modelled import ModelledEvents, model_events
-from immunerecon.gating.outlines import drawn_in, outline
 from immunerecon.gating.placed_gates import between_boundaries, events_inside
 from immunerecon.gating.placement import ALONE, Placement
+from immunerecon.gating.planes import gating_plane
 from immunerecon.gating.scale import Scale
 from immunerecon.gating.shapes import bead_gate, singlet_gate
 from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection, Signed, Strategy
 
 Floats = NDArray[np.float32]
+
+_ENOUGH_EVENTS = 100_000  # to place a boundary by; more would not move it
 
 
 @dataclass
@@ -36,13 +39,13 @@ class Tree:
     boundaries: dict[str, Boundary | None] = field(default_factory=dict)
     placement: Placement = ALONE
     model: ModelledEvents | None = None
+    by_model: dict[str, ModelGate] = field(default_factory=dict)
 
     def add(self, name: str, rule: PopulationRule) -> None:
         """Gate one population, or note why it is dropped."""
         parent = self.standing(rule.parent)
         if self.model is not None and self.model.kinds_in(name).any():
-            self.gates[name] = self._outlined(self.model, name, parent)
-            self.members[name] = self.model.members(name)
+            self._add_modelled(self.model, name, parent)
             return
         placed = self._placed(name, rule, parent)
         if isinstance(placed, str):
@@ -55,40 +58,46 @@ class Tree:
             kinds = cell_types(self.strategy, self.columns)
             self.model = model_events(self.columns, events, self.placement, kinds)
 
+    def _add_modelled(self, model: ModelledEvents, name: str, parent: str) -> None:
+        """Gate a population where the model parts it from the rest of its parent."""
+        rule = self.strategy.populations[name]
+        inside = self.by_model[parent].inside if parent in self.by_model else None
+        if rule.without in self.by_model:
+            found = what_is_left(model, name, parent, self.by_model[rule.without], inside)
+        else:
+            plane = gating_plane(name, self.strategy, mixture=model.mixture, kinds=model.kinds)
+            found = gate_by_model(model, name, parent, plane, self.columns, inside)
+        if found.placed.source == "model" and found.placed.gate is not None:
+            events, inside = model.likeliest(self.columns, self.events(parent), name)
+            found = replace(found, inside=inside)
+        else:
+            events = events_inside(found.placed, self.columns, self.members)
+        sides = next((s for s in rule.gate if self._can(s)), ())
+        self.gates[name] = replace(found.placed, sides=sides)
+        self.by_model[name], self.members[name] = found, events
+
+    def _can(self, sides: tuple[Signed, ...]) -> bool:
+        return all(self.strategy.boundaries[s.boundary].marker in self.columns for s in sides)
+
     def counted(self) -> dict[str, Indices]:
         """Return the events of each population that the model counts event by event."""
-        return {gate.population: self.members[gate.population] for gate in self._modelled()}
+        return {
+            name: self.members[name] for name, gate in self.gates.items() if gate.source == "model"
+        }
 
     def expected(self) -> dict[str, float]:
-        """Return the expected number of events of each population that the model counts."""
-        if self.model is None:
-            return {}
-        return {g.population: self.model.expected(g.population) for g in self._modelled()}
+        """Return the expected number of events of each population that the model tells."""
+        return {name: self.model.expected(name) for name in self.by_model} if self.model else {}
 
     def clarity(self) -> dict[str, float]:
         """Return how clearly the model tells each population from the rest of its parent."""
         if self.model is None:
             return {}
+        parents = {name: self.gates[name].parent for name in self.by_model}
         return {
-            gate.population: self.model.clarity(gate.population, self._modelled_parent(gate.parent))
-            for gate in self._modelled()
+            name: self.model.clarity(name, parent if parent in self.by_model else "")
+            for name, parent in parents.items()
         }
-
-    def _modelled(self) -> list[PlacedGate]:
-        return [gate for gate in self.gates.values() if gate.source == "model"]
-
-    def _modelled_parent(self, parent: str) -> str:
-        """Return the parent if the model counts it too, else an empty name."""
-        return parent if parent in self.gates and self.gates[parent].source == "model" else ""
-
-    def _outlined(self, model: ModelledEvents, name: str, parent: str) -> PlacedGate:
-        """Return the outline of a population that the model counts."""
-        dimensions = drawn_in(
-            self.strategy.populations[name], self.strategy, model.mixture.dimensions
-        )
-        gate = outline(model, name, self._modelled_parent(parent), dimensions)
-        sides = next(iter(self.strategy.populations[name].gate), ())
-        return PlacedGate(name, parent, gate, "", "model", model.certainty(name), sides)
 
     def standing(self, population: str) -> str:
         """Return the population, or its nearest ancestor that was not dropped."""
@@ -111,7 +120,7 @@ class Tree:
         if rule.beads or rule.singlets:
             return self._shaped(name, rule, parent)
         for sides in rule.gate:
-            if all(self.strategy.boundaries[s.boundary].marker in self.columns for s in sides):
+            if self._can(sides):
                 return self._bounded(name, parent, sides)
         markers = {self.strategy.boundaries[s.boundary].marker for s in rule.gate[-1]}
         return f"the panel has no {', '.join(sorted(markers - set(self.columns)))}"
@@ -119,6 +128,7 @@ class Tree:
     def _shaped(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
         """Place a gate whose shape is its own: beads, singlets."""
         events = self.events(parent)
+        events = events if rule.beads else _spread(events)
         values = {key: column[events] for key, column in self.columns.items()}
         found: tuple[Gate, float] | None
         if rule.beads is not None:
@@ -177,7 +187,7 @@ class Tree:
         return Boundary(name, rule.marker, value, "data", confidence, method)
 
     def _values(self, selection: Selection, marker: str) -> Floats:
-        return self.columns[marker][self.select(selection)]
+        return self.columns[marker][_spread(self.select(selection))]
 
     def select(self, selection: Selection) -> Indices:
         """Return the events of a selection; sides that the tube cannot tell are left out."""
@@ -189,6 +199,13 @@ class Tree:
                 above = self.columns[other][events] >= np.float32(boundary.value)
                 events = events[above == side.positive]
         return events
+
+
+def _spread(events: Indices) -> Indices:
+    """Return at most 100,000 of the events, evenly spread."""
+    if events.size <= _ENOUGH_EVENTS:
+        return events
+    return events[np.linspace(0, events.size - 1, _ENOUGH_EVENTS).astype(np.intp)]
 
 
 def grow_tree(
@@ -204,6 +221,10 @@ def grow_tree(
     tree = Tree(strategy, columns, scales, n_events, everything, placement=placement)
     for name, rule in strategy.populations.items():
         tree.add(name, rule)
+    # Boundaries that the model made needless are placed too: a person may move a gate to them.
+    for placed in tree.gates.values():
+        for side in placed.sides:
+            tree.boundary(side.boundary)
     return tree
 
 

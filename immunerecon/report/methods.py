@@ -15,9 +15,9 @@ _PAPERS = (
     "Gray RJ. Ann Stat 1988;16:1141. doi:10.1214/aos/1176350951",
 )
 _SOURCES = {
-    "model": "a model of all kinds of cells in the panel's tubes",
-    "data": "the density of the tube itself",
-    "borrowed": "other draws of the same patient, panel and batch",
+    "model": "a model of all kinds of cells in the panel's tubes, which counts them without a gate",
+    "data": "the events of the tube itself",
+    "borrowed": "other tubes of the same panel, cytometer and batch",
     "fixed": "a fixed value",
     "override": "a person",
 }
