@@ -35,13 +35,17 @@ def _gate(path, channels):
     return gate_tube(tube, _STRATEGY, **how, placement=placed[0])
 
 
+def _benchmark(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(Path(__file__).parents[1] / "benchmarks"), *sys.path])
+        return importlib.import_module(name)
+
+
 @pytest.fixture(scope="module")
 def manual_gates(real_data):
     """Return our counts beside those of people, by file: the benchmark's own tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [str(Path(__file__).parents[1] / "benchmarks"), *sys.path])
-        benchmark = importlib.import_module("real_gates")
-        return {case.name: benchmark.table(case, real_data) for case in benchmark.CASES}
+    benchmark = _benchmark("real_gates")
+    return {case.name: benchmark.table(case, real_data) for case in benchmark.CASES}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,13 @@ def test_counts_come_within_ten_percent_of_what_people_gated(manual_gates, name,
 
 def test_members_of_thresholds_are_those_that_the_reference_counted(manual_gates):
     assert manual_gates["Lyoplate DC, monocytes, NK"]["F1"].notna().sum() == 8
+
+
+def test_populations_match_manual_labels_better_than_a_plain_mixture(real_data):
+    found = _benchmark("flowcap").table(real_data / "labelled_tables" / "flowcap1_gvhd").mean()
+    assert found["model"] >= 0.88
+    assert found["boundaries"] >= 0.84
+    assert found["Gaussian mixture of 5"] < 0.75
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Cleaning: steady tubes lose nothing, disturbed ones their disturbed part."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.quality import clean
 from immunerecon.cytometry.steadiness import find_disturbances
 from immunerecon.cytometry.tube import Channel, Tube
@@ -239,3 +242,28 @@ def test_small_tubes_are_looked_at_as_well() -> None:
     assert cleaning.n_clogged >= 200
     assert not cleaning.kept[1_600:1_700].any()
     assert clean(tube_of(steady(3_000))).kept.mean() > 0.99
+
+
+def test_values_that_were_transformed_before_are_told() -> None:
+    events = steady(20_000)
+    events[:, 2:-1] = np.arcsinh(events[:, 2:-1] / 150)
+    [flag] = clean(tube_of(events)).flags
+    assert flag == (
+        "values look transformed already (4 of 4 fluorescence channels end at 20 or below): "
+        "gates on them are meaningless, export linear values"
+    )
+
+
+@pytest.mark.real_data
+def test_a_real_file_of_transformed_values_is_told(real_data: Path) -> None:
+    transformed = read_fcs(real_data / "nk_panels_ungated" / "cycombine_test.fcs")
+    assert clean(transformed).flags[0].startswith("values look transformed already (39 of 47 ")
+    for linear in ("t_panels_ungated/omip021/Donor1.fcs", "gated_nk_t_b/flowsom_mouse/68983.fcs"):
+        assert not any("transformed" in flag for flag in clean(read_fcs(real_data / linear)).flags)
+
+
+@pytest.mark.real_data
+def test_real_mass_cytometry_is_linear(real_data: Path) -> None:
+    paths = (real_data / "nk_panels_ungated").glob("*cytof/*.fcs")
+    flags = [flag for path in paths for flag in clean(read_fcs(path)).flags]
+    assert not any("transformed" in flag for flag in flags)

@@ -15,6 +15,10 @@ Kept = NDArray[np.bool_]
 FEW_EVENTS = 1_000
 MUCH_REMOVED = 0.05
 MUCH_SATURATED = 0.05
+# Linear fluorescence of thousands of cells goes beyond it in nearly all channels; a logarithm or an
+# arcsinh never does.
+_TRANSFORMED_TOP = 20.0
+_MOST_CHANNELS = 0.8
 _NEAR_TOP = 0.98  # of `$PnR`: converters end a little below it
 _PILE, _LEAST_PILE = 1e-4, 5  # share and number of events at one value that make it the end
 # What a person should know of whatever its size; the others are told by how much is left out.
@@ -114,7 +118,12 @@ def clean(tube: Tube) -> Cleaning:
     return Cleaning(
         kept,
         *counts,
-        flags=(*flags, *_named(disturbed, tube), *_bright(ends.off_scale)),
+        flags=(
+            *_transformed(ends.tops, tube.n_events),
+            *flags,
+            *_named(disturbed, tube),
+            *_bright(ends.off_scale),
+        ),
         n_clogged=_events([one for one in disturbed if one.kind in {"clog", "gap"}]),
         n_carried_over=_events([one for one in disturbed if one.kind == "carry-over"]),
         n_saturated=int(np.count_nonzero(ends.saturated)),
@@ -123,12 +132,13 @@ def clean(tube: Tube) -> Cleaning:
 
 @dataclass(frozen=True)
 class _Ends:
-    """Which events lie at an end of a scale, and what share of them on each fluorescence."""
+    """Which events lie at an end of a scale; of each fluorescence the share there, and the top."""
 
     finite: Kept
     margin: Kept
     saturated: Kept
     off_scale: Mapping[str, float]
+    tops: Mapping[str, float]
 
 
 def _look_at_ends(tube: Tube) -> _Ends:
@@ -136,22 +146,26 @@ def _look_at_ends(tube: Tube) -> _Ends:
     finite = np.ones(tube.n_events, dtype=bool)
     margin, saturated = np.zeros((2, tube.n_events), dtype=bool)
     off_scale: dict[str, float] = {}
+    tops: dict[str, float] = {}
     for channel in tube.channels:
         values = tube.values(channel.name)
         finite &= np.isfinite(values)
+        if channel.is_time:
+            continue
         if is_forward_scatter(channel):
             margin |= values <= 0
-        at_top = None if channel.is_time else _at_top(values, channel.maximum)
+        top = float(values.max(initial=0))
+        at_top = _at_top(values, top, channel.maximum)
         if at_top is not None:
             saturated |= at_top
-            if not channel.is_scatter:
-                off_scale[channel.name] = float(at_top.mean())
-    return _Ends(finite, margin & finite, saturated & finite, off_scale)
+        if not channel.is_scatter:
+            tops[channel.name] = top
+            off_scale[channel.name] = 0.0 if at_top is None else float(at_top.mean())
+    return _Ends(finite, margin & finite, saturated & finite, off_scale, tops)
 
 
-def _at_top(values: Events, maximum: float) -> Kept | None:
+def _at_top(values: Events, top: float, maximum: float) -> Kept | None:
     """Return the events that pile up at the top of a scale, None where none do."""
-    top = values.max(initial=0)
     if not _NEAR_TOP * maximum <= top < np.inf:
         return None
     pile = values == top
@@ -184,6 +198,17 @@ def _bright(off_scale: Mapping[str, float]) -> list[str]:
     """Name the fluorescence channels in which much is off scale."""
     much = [f"{name} ({share:.0%})" for name, share in off_scale.items() if share > MUCH_SATURATED]
     return [f"events at the top of the scale in {', '.join(much)}"] if much else []
+
+
+def _transformed(tops: Mapping[str, float], n_events: int) -> list[str]:
+    """Tell where fluorescence has no linear range: a logarithm or arcsinh was taken before."""
+    low = [name for name, top in tops.items() if top <= _TRANSFORMED_TOP]
+    if n_events < FEW_EVENTS or len(low) < max(2, _MOST_CHANNELS * len(tops)):
+        return []
+    return [
+        f"values look transformed already ({len(low)} of {len(tops)} fluorescence channels end at "
+        f"{_TRANSFORMED_TOP:g} or below): gates on them are meaningless, export linear values"
+    ]
 
 
 def is_forward_scatter(channel: Channel) -> bool:

@@ -1,7 +1,10 @@
 """The quality of a tube in numbers: events left out, doublets, events at the top of a scale."""
 
 from immunerecon.cytometry.quality import Cleaning
+from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.residual_spillover import residual_spillover, spillover_flags
+from immunerecon.pipeline.jobs import TubeJob, markers_of
 
 MANY_DOUBLETS = 0.15
 QUALITY_COLUMNS = (
@@ -23,7 +26,15 @@ def count_doublets(gated: GatedTube) -> int | None:
     return gated.count(gated.gate_of("Singlets").parent) - gated.count("Singlets")
 
 
-def doublet_flags(gated: GatedTube) -> tuple[str, ...]:
+def quality_flags(
+    tube: Tube, cleaning: Cleaning, gated: GatedTube, job: TubeJob
+) -> tuple[str, ...]:
+    """Return what a person should look at in a tube before its gates."""
+    left = residual_spillover(tube, gated, job.strategy, markers_of(tube, job))
+    return (*tube.flags, *cleaning.flags, *_doublet_flags(gated), *spillover_flags(left))
+
+
+def _doublet_flags(gated: GatedTube) -> tuple[str, ...]:
     """Return a flag where a large part of the cells are doublets."""
     doublets = count_doublets(gated)
     if not doublets:

@@ -30,7 +30,7 @@ from immunerecon.pipeline.placed_records import (
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
-from immunerecon.pipeline.tube_quality import doublet_flags, quality_facts
+from immunerecon.pipeline.tube_quality import quality_facts, quality_flags
 
 DONOR_PARENTS = ("NK", "T", "B")
 NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
@@ -103,13 +103,7 @@ def gate_file(job: TubeJob) -> Gated:
     )
     kept_time = 1 - cleaning.n_time / raw.n_events if raw.n_events else 1.0
     volume, volume_flags = _volume(replace(job.volume, kept_time=kept_time), raw.keywords)
-    flags = (
-        *tube.flags,
-        *cleaning.flags,
-        *doublet_flags(gated),
-        *gated.flags,
-        *volume_flags,
-    )
+    flags = (*quality_flags(tube, cleaning, gated, job), *gated.flags, *volume_flags)
     seconds = acquisition_seconds(raw)
     return Gated(
         gated,
