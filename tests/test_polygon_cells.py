@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flowutils.gating import points_in_polygon
 
-from immunerecon.gating.polygon_cells import points_inside
+from immunerecon.gating.polygon_cells import points_around_edges, points_inside
 
 STAR = ((0.5, 1.0), (0.2, 0.1), (0.95, 0.65), (0.05, 0.65), (0.8, 0.1))  # crosses itself
 SHAPES = {
@@ -52,3 +52,23 @@ def test_few_points_are_told_like_many() -> None:
         [points_inside(x[i : i + 99], y[i : i + 99], STAR) for i in range(0, len(x), 99)]
     )
     np.testing.assert_array_equal(few, many)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_point_near_an_edge_is_missed(name: str) -> None:
+    vertices = np.array(SHAPES[name])
+    extent = np.ptp(vertices, axis=0)
+    if not (extent > 0).all():
+        return
+    margin = 2e-5 * extent
+    start, end = vertices, np.roll(vertices, -1, axis=0)
+    share = np.random.default_rng(1).random((4_000, 1, 1))
+    on_edges = (start + share * (end - start)).reshape(-1, 2)
+    near = np.concatenate([on_edges + margin * side for side in ([0, 0], [1, 1], [-1, 1], [1, -1])])
+    x, y = near.astype(np.float32).T
+    found = points_around_edges(x, y, SHAPES[name], margin=tuple(margin))
+    assert found.size == x.size
+    x, y = points(SHAPES[name])
+    few = points_around_edges(x, y, SHAPES[name], margin=tuple(1e-6 * extent))
+    if name not in ("sliver", "far from 0"):
+        assert few.size < 0.6 * x.size  # of which a third were put on edges

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
+from immunerecon.gating.polygon_cells import points_around_edges
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -61,12 +62,8 @@ def _near_polygon(gate: PolygonGate, columns: Columns, margins: Mapping[str, flo
     corners = np.array(gate.vertices)
     reach = np.maximum(1.0, np.abs(corners).max(axis=0))
     margin = np.array([margins[name] for name in gate.dimensions]) * reach
-    low, high = (
-        (ends + sign * margin).astype(np.float32)
-        for ends, sign in ((corners.min(axis=0), -1), (corners.max(axis=0), 1))
-    )
     x, y = (columns[name] for name in gate.dimensions)
-    around = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+    around = points_around_edges(x, y, gate.vertices, margin=(float(margin[0]), float(margin[1])))
     points = x[around], y[around]
     near = np.zeros(around.size, dtype=np.bool_)
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):

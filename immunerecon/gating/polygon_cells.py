@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 Vertices = tuple[tuple[float, float], ...]
 
 CELLS = 64  # along each side; with more, fewer events are near an edge, and the map is made slower
@@ -44,19 +45,62 @@ def points_inside(x: Floats, y: Floats, vertices: Vertices) -> Mask:
     >>> points_inside(np.float32([0.5, 0.0, 1.1]), np.float32([0.5, 0.2, 0.5]), square)
     array([ True,  True, False])
     """
-    if x.size < _MANY_EVENTS:
+    found = _kinds_of(x, y, vertices)
+    if found is None:
         return _exactly_inside(x, y, vertices)
-    cells = _map_cells(vertices)
-    if cells is None:
-        return _exactly_inside(x, y, vertices)
-    place = _steps(x, cells.low[0], cells.steps[0])
-    place *= CELLS + 2
-    place += _steps(y, cells.low[1], cells.steps[1])
-    found = cells.kinds.take(place)
     inside: Mask = found == _INSIDE
     touched = np.flatnonzero(found == _TOUCHED)
     inside[touched] = _exactly_inside(x[touched], y[touched], vertices)
     return inside
+
+
+def points_around_edges(
+    x: Floats, y: Floats, vertices: Vertices, *, margin: tuple[float, float]
+) -> Rows:
+    """Return places of points among which are all that lie near an edge of a polygon.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,)
+        Points.
+    vertices
+        Of the polygon.
+    margin
+        How near, along either axis.
+
+    Returns
+    -------
+    ndarray of int
+        Ascending: a few percent of many points, else all in the polygon's bounds.
+
+    Examples
+    --------
+    >>> square = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    >>> x, y = np.float32([0.5, 1.001, 1.1]), np.float32([0.5, 0.2, 0.5])
+    >>> points_around_edges(x, y, square, margin=(0.01, 0.01)).tolist()
+    [0, 1]
+    """
+    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
+    if cells is not None and (np.array(margin) * cells.steps <= _ROUNDING / 2).all():
+        return np.flatnonzero(cells.kinds.take(_places(x, y, cells)) == _TOUCHED)
+    corners = np.asarray(vertices, dtype=np.float64)
+    low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
+    low, high = low.astype(x.dtype), high.astype(x.dtype)
+    return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+
+
+def _kinds_of(x: Floats, y: Floats, vertices: Vertices) -> NDArray[np.uint8] | None:
+    """Return the kind of the cell that each point falls into; None where a map is not worth it."""
+    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
+    return None if cells is None else cells.kinds.take(_places(x, y, cells))
+
+
+def _places(x: Floats, y: Floats, cells: "_Cells") -> NDArray[np.intp]:
+    """Return the place in the map of the cell that each point falls into."""
+    place = _steps(x, cells.low[0], cells.steps[0])
+    place *= CELLS + 2
+    place += _steps(y, cells.low[1], cells.steps[1])
+    return place
 
 
 def _steps(values: Floats, low: np.float32, steps: np.float32) -> NDArray[np.intp]:
