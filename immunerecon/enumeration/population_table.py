@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -63,8 +64,19 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
         its 95 % interval, count_method, flags. Populations that could not be gated have no numbers
         and say why.
     """
+    return pd.DataFrame(population_rows(gated, volume)).astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def population_rows(gated: GatedTube, volume: TubeVolume) -> list[dict[str, Any]]:
+    """Return the rows of `count_populations`; a number that there is not is None.
+
+    Parameters
+    ----------
+    gated, volume
+        As for `count_populations`.
+    """
     ancestors = _ancestors(gated)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for gate in gated.gates:
         count, total = gated.count(gate.population), gated.count(gate.parent)
         # Where kinds of cells overlap, fewer events than were counted are evidence.
@@ -78,23 +90,31 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
                 "parent": gate.parent,
                 "count": count,
                 "parent_count": total,
-                "percent_of_parent": 100 * count / total if total else math.nan,
-                "percent_low": 100 * float(low),
-                "percent_high": 100 * float(high),
+                "percent_of_parent": 100 * count / total if total else None,
+                "percent_low": _known(100 * float(low)),
+                "percent_high": _known(100 * float(high)),
                 "gate_count": gated.gate_counts.get(gate.population, count),
-                "expected_count": gated.expected.get(gate.population, math.nan),
-                "cells_per_ul": cells.cells_per_ul,
-                "cells_per_ul_low": cells.low,
-                "cells_per_ul_high": cells.high,
+                "expected_count": gated.expected.get(gate.population),
+                "cells_per_ul": _known(cells.cells_per_ul),
+                "cells_per_ul_low": _known(cells.low),
+                "cells_per_ul_high": _known(cells.high),
                 "count_method": cells.method,
                 "flags": "few events" if count < FEW_EVENTS else "",
             }
         )
+    nothing = dict.fromkeys(rows[0]) if rows else {}
     rows += [
-        {"population": name, "parent": "", "count_method": "none", "flags": f"not gated: {reason}"}
+        nothing
+        | {"population": name, "parent": "", "count_method": "none"}
+        | {"flags": f"not gated: {reason}"}
         for name, reason in gated.dropped.items()
     ]
-    return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64"))
+    return rows
+
+
+def _known(value: float) -> float | None:
+    """Return a number, None where there is none."""
+    return None if math.isnan(value) else value
 
 
 def _ancestors(gated: GatedTube) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
 from immunerecon.gating.gates import Gate
 
+Bins = NDArray[np.uint8]
+
 BINS = 96
 LOW, HIGH = -0.05, 1.05  # display; a little room beyond both ends of the scale
 
@@ -59,12 +61,14 @@ def picture_gates(gated: GatedTube) -> tuple[GatePicture, ...]:
     tuple of GatePicture
         In the order of gating.
     """
+    bins: dict[str, Bins] = {}
     return tuple(
-        _picture(gated, gate) for gate in gated.gates if gate.gate and gate.gate.dimensions
+        _picture(gated, gate, bins) for gate in gated.gates if gate.gate and gate.gate.dimensions
     )
 
 
-def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:
+def _picture(gated: GatedTube, placed: PlacedGate, bins: dict[str, Bins]) -> GatePicture:
+    """Return the picture of one gate; the bins of all events are found once for a dimension."""
     assert placed.gate is not None  # the caller's filter
     x, y = shown_on(placed.gate, gated.columns)
     return GatePicture(
@@ -72,7 +76,7 @@ def _picture(gated: GatedTube, placed: PlacedGate) -> GatePicture:
         parent=placed.parent,
         x=x,
         y=y,
-        counts=_histogram(gated.values(placed.parent, x), gated.values(placed.parent, y)),
+        counts=_histogram(*(_bins_of(gated, placed.parent, name, bins) for name in (x, y))),
         gate=placed.gate,
         count=gated.count(placed.population),
         parent_count=gated.count(placed.parent),
@@ -102,10 +106,14 @@ def shown_on(gate: Gate, columns: Collection[str]) -> tuple[str, str]:
     return x, next((y for y in (*rest, *companions) if y in columns and y != x), x)
 
 
-def _histogram(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint32]:
-    across, up = (
-        np.clip((values - LOW) * (BINS / (HIGH - LOW)), 0, BINS - 1).astype(np.intp)
-        for values in (x, y)
-    )
-    counts = np.bincount(across * BINS + up, minlength=BINS * BINS)
+def _bins_of(gated: GatedTube, population: str, dimension: str, bins: dict[str, Bins]) -> Bins:
+    """Return the bin of each event of a population along a dimension."""
+    if dimension not in bins:
+        place = (gated.columns[dimension] - np.float32(LOW)) * np.float32(BINS / (HIGH - LOW))
+        bins[dimension] = np.clip(place, 0, BINS - 1, out=place).astype(np.uint8)
+    return bins[dimension] if population == "" else bins[dimension][gated.members[population]]
+
+
+def _histogram(across: Bins, up: Bins) -> NDArray[np.uint32]:
+    counts = np.bincount(across.astype(np.intp) * BINS + up, minlength=BINS * BINS)
     return counts.reshape(BINS, BINS).astype(np.uint32)

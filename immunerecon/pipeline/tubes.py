@@ -1,6 +1,5 @@
 """The second look at a tube: clean, compensate, gate, count; everything later steps need of it."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
-from immunerecon.enumeration.population_table import COUNTS, TubeVolume, count_populations
+from immunerecon.enumeration.population_table import COUNTS, TubeVolume, population_rows
 from immunerecon.gating.cleaning_gates import cleaning_gates
 from immunerecon.gating.engine import place_gates
 from immunerecon.gating.gated_tube import GatedTube
@@ -137,7 +136,6 @@ def _number(text: str) -> float:
 def gate_to_record(job: TubeJob) -> Record:
     """Gate one file and keep what the tables, figures and donor step need."""
     gated = gate_file(job)
-    counts = count_populations(gated.tube, gated.volume)
     pictures = picture_gates(gated.tube)
     arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
     arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
@@ -147,7 +145,7 @@ def gate_to_record(job: TubeJob) -> Record:
         "n_events": gated.n_events,
         "n_events_clean": gated.tube.n_events,
         "flags": list(gated.flags),
-        "populations": json.loads(counts.to_json(orient="records")),
+        "populations": population_rows(gated.tube, gated.volume),
         "gates": [gate_facts(placed) for placed in gated.tube.gates],
         "placed": placed_facts(gated.placed),
         "scales": scale_facts(job.scales),
