@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
-from immunerecon.gating.polygon_cells import points_around_edges
+from immunerecon.gating.polygon_cells import points_near_edges
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -59,35 +59,7 @@ def _within(values: Floats, edge: float, margin: float) -> NDArray[np.bool_]:
 
 
 def _near_polygon(gate: PolygonGate, columns: Columns, margins: Mapping[str, float]) -> Rows:
-    corners = np.array(gate.vertices)
-    reach = np.maximum(1.0, np.abs(corners).max(axis=0))
-    margin = np.array([margins[name] for name in gate.dimensions]) * reach
+    reach = np.maximum(1.0, np.abs(np.array(gate.vertices)).max(axis=0))
+    across, up = (margins[name] * far for name, far in zip(gate.dimensions, reach, strict=True))
     x, y = (columns[name] for name in gate.dimensions)
-    around = points_around_edges(x, y, gate.vertices, margin=(float(margin[0]), float(margin[1])))
-    points = x[around], y[around]
-    near = np.zeros(around.size, dtype=np.bool_)
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        near |= _near_side(points, start, end, margin)
-    return around[near]
-
-
-def _near_side(
-    points: tuple[Floats, Floats],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    margin: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """Return which points a side passes within the margin."""
-    along = end - start
-    # Distance from the side's line, in units of the side's length.
-    across = points[0] * np.float32(along[1])
-    across -= points[1] * np.float32(along[0])
-    across -= np.float32(start[0] * along[1] - start[1] * along[0])
-    np.abs(across, out=across)
-    size = np.abs(along) @ np.abs(np.maximum(np.abs(start), np.abs(end)))[::-1]
-    rounding = 8 * float(np.finfo(np.float32).eps) * size
-    near = across <= np.float32(abs(along[1]) * margin[0] + abs(along[0]) * margin[1] + rounding)
-    for values, one, other, far in zip(points, start, end, margin, strict=True):
-        near &= values >= np.float32(min(one, other) - far)
-        near &= values <= np.float32(max(one, other) + far)
-    return np.asarray(near)
+    return points_near_edges(x, y, gate.vertices, margin=(float(across), float(up)))

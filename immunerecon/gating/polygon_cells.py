@@ -22,6 +22,7 @@ _MANY_EVENTS = 20_000  # from which on the map is worth its making
 _MARGIN = 0.01  # of the polygon's extent; beyond it a point is outside without a look
 _ROUNDING = 0.01  # of a cell, by which an event's place in float32 may be off
 _OUTSIDE, _INSIDE, _TOUCHED = 0, 1, 2
+_SEVERAL = -1  # instead of the number of the one side that touches a cell
 
 
 def points_inside(x: Floats, y: Floats, vertices: Vertices) -> Mask:
@@ -54,7 +55,7 @@ def points_inside(x: Floats, y: Floats, vertices: Vertices) -> Mask:
     return inside
 
 
-def points_around_edges(
+def points_near_edges(
     x: Floats, y: Floats, vertices: Vertices, *, margin: tuple[float, float]
 ) -> Rows:
     """Return places of points among which are all that lie near an edge of a polygon.
@@ -71,22 +72,40 @@ def points_around_edges(
     Returns
     -------
     ndarray of int
-        Ascending: a few percent of many points, else all in the polygon's bounds.
+        Ascending; some may lie a little farther off.
 
     Examples
     --------
     >>> square = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     >>> x, y = np.float32([0.5, 1.001, 1.1]), np.float32([0.5, 0.2, 0.5])
-    >>> points_around_edges(x, y, square, margin=(0.01, 0.01)).tolist()
-    [0, 1]
+    >>> points_near_edges(x, y, square, margin=(0.01, 0.01)).tolist()
+    [1]
     """
-    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
-    if cells is not None and (np.array(margin) * cells.steps <= _ROUNDING / 2).all():
-        return np.flatnonzero(cells.kinds.take(_places(x, y, cells)) == _TOUCHED)
     corners = np.asarray(vertices, dtype=np.float64)
-    low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
-    low, high = low.astype(x.dtype), high.astype(x.dtype)
-    return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
+    if cells is None or (np.array(margin) * cells.steps > _ROUNDING / 2).any():
+        low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
+        around = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+        sides = np.full(around.size, _SEVERAL)
+    else:
+        place = _places(x, y, cells)
+        around = np.flatnonzero(cells.kinds.take(place) == _TOUCHED)
+        sides = cells.sides.take(place[around])
+    points = np.stack([x[around], y[around]], axis=1).astype(np.float64)
+    near = np.zeros(around.size, dtype=np.bool_)
+    for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
+        asked = np.flatnonzero((sides == side) | (sides == _SEVERAL))
+        near[asked] |= _near_side(points[asked], start, end, np.array(margin))
+    return around[near]
+
+
+def _near_side(points: Doubles, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
+    """Return which points a side passes within the margin."""
+    along, away = end - start, points - start
+    across = np.abs(away[:, 0] * along[1] - away[:, 1] * along[0])
+    near = across <= abs(along[1]) * margin[0] + abs(along[0]) * margin[1]
+    low, high = np.minimum(start, end) - margin, np.maximum(start, end) + margin
+    return np.asarray(near & ((points >= low) & (points <= high)).all(axis=1))
 
 
 def _kinds_of(x: Floats, y: Floats, vertices: Vertices) -> NDArray[np.uint8] | None:
@@ -136,11 +155,14 @@ class _Cells:
         Where it begins, and cells to a unit.
     kinds : ndarray of uint8, shape ((CELLS + 2)**2,)
         Of each cell, one more on every side than the map has.
+    sides : ndarray of int16, of that shape
+        Number of the side that touches a cell, or that several do.
     """
 
     low: Floats
     steps: Floats
     kinds: NDArray[np.uint8]
+    sides: NDArray[np.int16]
 
 
 @lru_cache(maxsize=256)
@@ -156,24 +178,30 @@ def _map_cells(vertices: Vertices) -> _Cells | None:
     if np.abs(low * steps).max() * np.finfo(np.float32).eps > _ROUNDING / 4:
         return None  # so far from 0 that float32 does not tell the cells apart
     middles = np.stack(np.meshgrid(*(np.arange(CELLS) + 0.5,) * 2, indexing="ij"), axis=-1)
-    kinds = np.full((CELLS + 2, CELLS + 2), _OUTSIDE, dtype=np.uint8)
     points = middles.reshape(-1, 2) / steps + low
     from flowutils.gating import points_in_polygon
 
     inner = np.asarray(points_in_polygon(corners, points), dtype=bool).reshape(CELLS, CELLS)
-    inner = np.where(_touched(middles, scaled), _TOUCHED, inner)
-    kinds[1:-1, 1:-1] = inner
-    return _Cells(low, steps, kinds.ravel())
+    sides, touched = _touched(middles, scaled)
+    kinds = np.where(touched, _TOUCHED, np.where(inner, _INSIDE, _OUTSIDE)).astype(np.uint8)
+    return _Cells(low, steps, np.pad(kinds, 1).ravel(), np.pad(sides, 1).ravel())
 
 
-def _touched(middles: Doubles, corners: Doubles) -> Mask:
-    """Return which cells an edge touches: it is apart from them along no axis, nor its normal."""
+def _touched(middles: Doubles, corners: Doubles) -> tuple[NDArray[np.int16], Mask]:
+    """Return which side touches each cell, and which cells one touches.
+
+    A side touches a cell when the two are apart along no axis, nor along the side's normal.
+    """
     half = 0.5 + _ROUNDING
-    touched = np.zeros(middles.shape[:2], dtype=bool)
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+    sides = np.zeros(middles.shape[:2], dtype=np.int16)
+    number = np.zeros(middles.shape[:2], dtype=np.int16)
+    for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
         along = end - start
         away = middles - (start + end) / 2
         near = np.abs(away) <= half + np.abs(along) / 2
         across = np.abs(away[..., 0] * along[1] - away[..., 1] * along[0])
-        touched |= near.all(axis=-1) & (across <= half * np.abs(along).sum())
-    return touched
+        touches = near.all(axis=-1) & (across <= half * np.abs(along).sum())
+        sides[touches] = side
+        number += touches
+    sides[number > 1] = _SEVERAL
+    return sides, number > 0

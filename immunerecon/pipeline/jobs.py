@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,16 @@ def open_tube(job: TubeJob) -> Tube:
 
 def markers_of(tube: Tube, job: TubeJob) -> dict[str, str]:
     """Return the channel of each marker that the tube has."""
-    return find_markers([(c.name, c.label) for c in tube.channels], job.channels)
+    names = tuple((channel.name, channel.label) for channel in tube.channels)
+    return dict(_markers_of(names, tuple(job.channels.items())))
+
+
+@lru_cache(maxsize=64)
+def _markers_of(
+    names: tuple[tuple[str, str], ...], named: tuple[tuple[str, str], ...]
+) -> Mapping[str, str]:
+    """Find the markers once for all tubes of a panel and cytometer."""
+    return find_markers(names, dict(named))
 
 
 def spillover_for(tube: Tube, compensation: Compensation) -> Spillover | None:
@@ -151,7 +161,9 @@ def compensated_for(tube: Tube, job: TubeJob) -> Tube:
     return compensated(tube, job.compensation) if _needs_spillover(job) else tube
 
 
-def columns_of(tube: Tube, job: TubeJob) -> dict[str, NDArray[np.float32]]:
+def columns_of(
+    tube: Tube, job: TubeJob, *, compensated: Tube | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Return the display values of each dimension that a job's strategy looks at.
 
     Parameters
@@ -160,6 +172,8 @@ def columns_of(tube: Tube, job: TubeJob) -> dict[str, NDArray[np.float32]]:
         Clean events, uncompensated.
     job
         The tube with its scales.
+    compensated
+        As `compensated_for` returns it, where it is at hand.
 
     Raises
     ------
@@ -169,6 +183,6 @@ def columns_of(tube: Tube, job: TubeJob) -> dict[str, NDArray[np.float32]]:
     if job.strategy.is_fixed:
         exact = events_of(tube, job).columns(tuple(job.strategy.dimensions))
         return {name: values.astype(np.float32) for name, values in exact.items()}
-    ready = compensated_for(tube, job)
+    ready = compensated or compensated_for(tube, job)
     markers = markers_of(ready, job)
     return display_columns(ready, job.strategy, markers=markers, scales=job.scales)
