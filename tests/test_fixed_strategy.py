@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from immunerecon.cytometry.fcs import read_fcs
+from immunerecon.errors import StrategyError
 from immunerecon.gating.dimensions import Events
 from immunerecon.gating.fixed_strategy import fixed_strategy
 from immunerecon.gating.gating_document import gate_all_events
@@ -95,3 +96,12 @@ def test_a_strategy_is_described_in_words(fixed_study: Path) -> None:
     strategy = load_strategy("our gates.xml", folder=fixed_study)
     assert strategy.is_fixed
     assert "rectangle" in strategy._repr_html_()
+
+
+def test_yaml_has_no_fixed_gates(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nversion: 1.0.0\ntitle: own\nboundaries: {}\n"
+        "populations: {T: {fixed: {dimensions: [A, B], vertices: [[0, 0], [1, 0], [0, 1]]}}}\n"
+    )
+    with pytest.raises(StrategyError, match="Gating-ML document"):
+        load_strategy("own.yaml", folder=tmp_path)

@@ -12,7 +12,18 @@ from immunerecon import __version__
 from immunerecon.errors import ImmunereconError, StudyError
 
 # As a study goes: made, checked, run, looked at, handed on.
-_ORDER = ("init", "validate", "run", "watch", "review", "figures", "report", "export", "verify")
+_ORDER = (
+    "init",
+    "validate",
+    "run",
+    "watch",
+    "review",
+    "import-gates",
+    "figures",
+    "report",
+    "export",
+    "verify",
+)
 
 
 class _InOrder(TyperGroup):

@@ -247,6 +247,12 @@ class Strategy(_Rule):
     matrices: Mapping[str, SpectrumMatrix] = {}
     remarks: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _drawn_on_something(self) -> Self:
+        if not self.dimensions and any(rule.fixed for rule in self.populations.values()):
+            raise ValueError("fixed gates come from a Gating-ML document or a FlowJo workspace")
+        return self
+
     @property
     def is_fixed(self) -> bool:
         """Whether the gates stand in a file, and nothing is placed by data."""
