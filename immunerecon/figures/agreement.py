@@ -180,8 +180,8 @@ def _told(agreement: pd.DataFrame, method: str, population: str) -> dict[str, fl
 
 def _key() -> list[Line2D]:
     return [
-        Line2D([], [], linestyle="none", marker="o", color=MUTED, label="the ranges meet"),
-        Line2D([], [], linestyle="none", marker="o", color=_APART, label="they do not"),
+        Line2D([], [], linestyle="none", marker="o", color=MUTED, label="ranges of both meet"),
+        Line2D([], [], linestyle="none", marker="o", color=_APART, label="ranges do not meet"),
         Line2D([], [], color=FAINT, label="identity"),
         Line2D([], [], color=INK, label="Deming's line, mean difference"),
         Line2D([], [], color=INK, linestyle="dashed", label="95 % limits of agreement"),

@@ -81,7 +81,7 @@ def draw_donor_ridges(
         ax.text(1.02, -place, share, ha="left", va="bottom", color=INK, transform=across)
     _dress(ax, rows, len(tubes), scale)
     controls = rows.loc[rows["tube"] != "draw", "file"].nunique()
-    above = 1.3 - controls  # the last control's line, which has no number
+    above = 0.55 - controls  # over the first number
     header = ax.text(1.02, above, "donor share", color=MUTED, fontsize="small", transform=across)
     header.set(horizontalalignment="left", verticalalignment="bottom")
     ax.set_title(f"{patient} {population.replace('_', ' ')}", loc="left")
