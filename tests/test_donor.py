@@ -177,6 +177,35 @@ def test_donor_cells_that_brighten_are_counted_and_flagged(known):
     assert any("donor cells alone" in flag for flag in estimate.flags)
 
 
+@pytest.mark.parametrize(("recipient", "donor"), [(0.0, -1.8), (2.0, 0.0), (1.0, -1.8)])
+@pytest.mark.parametrize("fraction", [0.02, 0.3])
+def test_hla_that_changed_after_the_infusion_is_followed_and_flagged(
+    known, recipient, donor, fraction
+):
+    """A two-fold change is one of about 1.8 SD of a peak with a CV of 40 %."""
+    rng = np.random.default_rng(22)
+    given = round(3_000 * fraction)
+    draw = np.concatenate([tube(rng, 3_000 - given, gain=recipient), rng.normal(16, 1.2, given)])
+    draw[-given:] += donor
+    estimate = estimate_donor_fraction(draw, **known)
+    sd = np.sqrt(fraction / 3_000)
+    assert estimate.donor_fraction == pytest.approx(fraction, abs=3 * sd)
+    assert estimate.fraction_low < fraction < estimate.fraction_high
+    assert any("expression" in flag for flag in estimate.flags)
+
+
+def test_nine_donor_cells_among_ten_say_something(known):
+    draw = np.concatenate([[0.3], np.linspace(14, 18, 9)])
+    estimate = estimate_donor_fraction(draw, **known)
+    low, high = jeffreys(9, 10)
+    assert estimate.call == "detected_below_loq"
+    assert estimate.donor_fraction == pytest.approx(0.9, abs=0.01)
+    assert (estimate.fraction_low, estimate.fraction_high) == pytest.approx((low, high), abs=0.02)
+    nothing = estimate_donor_fraction(draw[:1].repeat(10) + np.linspace(-1, 1, 10), **known)
+    assert nothing.call == "not_detected" and nothing.lod == pytest.approx(0.3, abs=0.01)
+    assert "(3 of 10 parents) would have been detected" in nothing.reason
+
+
 def test_parts_add_up(known):
     draw = tube(np.random.default_rng(13), 4_000, 0.3)
     estimate = estimate_donor_fraction(draw, **known)
@@ -233,7 +262,7 @@ def refused(draw, **changes):
 
 def test_what_cannot_be_told_is_not_a_number(known):
     draw = tube(np.random.default_rng(16), 1_000, 0.1)
-    assert "too few parents: 30" in refused(draw[:30], **known)
+    assert refused(draw[:9], **known) == "too few parents: 9, at least 10 needed"
     assert "no recipient control" in refused(draw, **{**known, "recipient": []})
     assert "should be dimmer" in refused(draw, donor_positive=False, **known)
     same = {**known, "recipient": [np.ones(500)]}

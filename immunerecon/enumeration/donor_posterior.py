@@ -65,9 +65,12 @@ def fit_draw(model: Mixture, counts: Floats) -> Fit:
     counts : ndarray, shape (1, bins)
         Events of the draw.
     """
-    start = _best_start(model, counts, GAIN, np.arange(-20, 21) / 5, model.mean)
-    start = _best_start(model, counts, LAG, np.arange(-8, 9) / 2, start.nuisance[0])
-    return fit_tubes(model, counts, start, held=False)
+    usual = _best_start(model, counts, GAIN, np.arange(-20, 21) / 5, model.mean)
+    lagging = _best_start(model, counts, LAG, np.arange(-8, 9) / 2, usual.nuisance[0])
+    both = Tubes(*(np.concatenate(pair) for pair in zip(usual, lagging, strict=True)))
+    fits = fit_tubes(model, counts, both, held=False)
+    best = [int(np.argmax(fits.log_marginal))]  # the mode that holds more, not the higher one
+    return Fit(*(field[best] for field in fits))
 
 
 def _best_start(

@@ -34,7 +34,7 @@ class DonorSettings:
         Of the replicates and the blanks.
     """
 
-    min_events: int = 50
+    min_events: int = 10
     min_control_events: int = 50
     min_youden: float = 0.9
     cv: float = 0.2
