@@ -25,6 +25,30 @@ LARGE = ("T", "B", "NK", "CD4_T", "CD8_T")
 OVERLAPPING = ("NK_CD56bright", "NK_CD56dim", "NKT_like")
 OTHERS = ("Lymphocytes", "Monocytes", "Granulocytes", "DN_T")
 ENOUGH = 100  # events from which a relative error is judged; below, the log ratio is
+WIDEST = 1.5  # times the width of an interval that only counting noise makes
+
+
+def misses(row: dict[str, object]) -> str:
+    """Return which bars a row of the table misses, by the names of its columns.
+
+    Of T, B, NK, CD4_T and CD8_T the median is at most 2 %, the 95th percentile 10 %, and the
+    concordance at least 0.99; of the overlapping kinds 20 % and 0.95. Below 100 events the log
+    ratio is at most 0.1 in the median and 0.4 at the 95th percentile. Of all of these, 95 %
+    intervals hold the truth in 90 % and are at most 1.5 times as wide as they must be.
+    """
+    large = row["population"] in LARGE
+    if not large and row["population"] not in OVERLAPPING:
+        return ""
+    bars = {
+        "median": row["median"] <= 0.02 if large else True,
+        "p95": row["p95"] <= (0.1 if large else 0.2),
+        "|log10|": row["|log10|"] <= 0.1,
+        "p95 |log10|": row["p95 |log10|"] <= 0.4,
+        "concordance": row["concordance"] >= (0.99 if large else 0.95),
+        "coverage": row["coverage"] >= 0.9,
+        "width": row["width"] <= WIDEST,
+    }
+    return ", ".join(name for name, held in bars.items() if not held and row[name] == row[name])
 
 
 def compare(trial: Path, way: str) -> pd.DataFrame:
@@ -49,6 +73,7 @@ def compare(trial: Path, way: str) -> pd.DataFrame:
                     "percent": found["percent_of_parent"],
                     "low": found["percent_low"],
                     "high": found["percent_high"],
+                    "source": gated.gate_of(population).source,
                 }
             )
     return pd.DataFrame(rows)
@@ -65,7 +90,7 @@ def summarise(rows: pd.DataFrame) -> Iterator[dict[str, object]]:
         true_percent = 100 * seen.true / seen.true_parent
         low, high = wilson(seen.true.to_numpy(), seen.true_parent.to_numpy())
         ideal = 100 * (np.asarray(high) - np.asarray(low))
-        yield {
+        row = {
             "population": population,
             "n": len(large),
             "median": relative.median(),
@@ -79,7 +104,9 @@ def summarise(rows: pd.DataFrame) -> Iterator[dict[str, object]]:
             "|log2| 200": np.log2(
                 group["count"].clip(lower=0.5) / group.true
             )[group.true >= 200].abs().median(),
+            "by model": (group.source == "model").mean(),
         }  # fmt: skip
+        yield {**row, "misses": misses(row) or ("-" if population in OTHERS else "none")}
 
 
 def concordance(found: pd.Series, true: pd.Series) -> float:
@@ -100,6 +127,8 @@ def report(name: str, trial: Path, ways: list[str]) -> None:
         seconds = time.perf_counter() - start
         table = pd.DataFrame(summarise(rows)).set_index("population")
         print(f"\n== {name}, {way}: {rows.file.nunique()} tubes, {seconds:.1f} s")
+        judged = table.misses.isin(["none"]).sum()
+        print(f"bars: {judged} of {(table.misses != '-').sum()} populations hold all of theirs")
         print(table.to_string(float_format=lambda value: f"{value:.3f}", na_rep=""))
 
 

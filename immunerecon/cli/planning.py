@@ -1,4 +1,4 @@
-"""Commands without an FCS file: planning, synthetic trials, tables of counts."""
+"""Commands without an FCS file: planning, tables of counts."""
 
 import math
 from pathlib import Path
@@ -7,22 +7,6 @@ from typing import Annotated
 import typer
 
 from immunerecon.cli.application import Out, app, errors_told
-
-
-@app.command()
-def simulate(
-    out: Annotated[Path, typer.Argument(help="Folder to make; must not exist or be empty.")],
-    patients: Annotated[int, typer.Option(min=1, help="Patients in the trial.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
-) -> None:
-    """Make a synthetic trial with known truth.
-
-    Example: immunerecon simulate trial --patients 12 --seed 0
-    """
-    from immunerecon.simulate.folder import simulate_trial
-
-    with errors_told():
-        typer.echo(simulate_trial(out, patients=patients, seed=seed))
 
 
 @app.command()
