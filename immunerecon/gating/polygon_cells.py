@@ -20,7 +20,7 @@ Vertices = tuple[tuple[float, float], ...]
 CELLS = 64  # along each side; with more, fewer events are near an edge, and the map is made slower
 _MANY_EVENTS = 20_000  # from which on the map is worth its making
 _MARGIN = 0.01  # of the polygon's extent; beyond it a point is outside without a look
-_ROUNDING = 0.01  # of a cell, by which an event's place in float32 may be off
+_ROUNDING = 0.5  # of a cell, by which an event's place may be off
 _OUTSIDE, _INSIDE, _TOUCHED = 0, 1, 2
 _SEVERAL = -1  # instead of the number of the one side that touches a cell
 
@@ -91,21 +91,22 @@ def points_near_edges(
         place = _places(x, y, cells)
         around = np.flatnonzero(cells.kinds.take(place) == _TOUCHED)
         sides = cells.sides.take(place[around])
-    points = np.stack([x[around], y[around]], axis=1).astype(np.float64)
+    points = np.stack([x[around], y[around]])
     near = np.zeros(around.size, dtype=np.bool_)
     for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
         asked = np.flatnonzero((sides == side) | (sides == _SEVERAL))
-        near[asked] |= _near_side(points[asked], start, end, np.array(margin))
+        near[asked] |= _near_side(points[:, asked], start, end, np.array(margin))
     return around[near]
 
 
-def _near_side(points: Doubles, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
-    """Return which points a side passes within the margin."""
-    along, away = end - start, points - start
-    across = np.abs(away[:, 0] * along[1] - away[:, 1] * along[0])
+def _near_side(points: Floats, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
+    """Return which points, shape (2, n), a side passes within the margin."""
+    along, away = end - start, points - start[:, None]
+    across = np.abs(away[0] * along[1] - away[1] * along[0])
     near = across <= abs(along[1]) * margin[0] + abs(along[0]) * margin[1]
-    low, high = np.minimum(start, end) - margin, np.maximum(start, end) + margin
-    return np.asarray(near & ((points >= low) & (points <= high)).all(axis=1))
+    for values, one, other, far in zip(points, start, end, margin, strict=True):
+        near &= (values >= min(one, other) - far) & (values <= max(one, other) + far)
+    return np.asarray(near)
 
 
 def _kinds_of(x: Floats, y: Floats, vertices: Vertices) -> NDArray[np.uint8] | None:
