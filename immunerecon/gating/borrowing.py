@@ -10,6 +10,7 @@ from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.group_model import GroupModel, fit_group
 from immunerecon.gating.placement import Placement
+from immunerecon.gating.series import believed, brightness_flags, reference_brightness
 
 Doubles = NDArray[np.float64]
 
@@ -88,11 +89,41 @@ def _place(evidence: Sequence[TubeEvidence], identities: Sequence[TubeIdentity])
             Placement(borrowed, batch=int(b))
             for borrowed, b in zip(boundaries, batches, strict=True)
         ]
-    errors = _errors(model)
+    errors, flags = _errors(model), _series_flags(evidence, identities, model)
     return [
-        Placement(borrowed, model.mixture, model.means[tube], errors[tube], int(batches[tube]))
+        Placement(
+            borrowed,
+            model.mixture,
+            model.means[tube],
+            errors[tube],
+            int(batches[tube]),
+            flags.get(tube, ()),
+        )
         for tube, borrowed in enumerate(boundaries)
     ]
+
+
+def _series_flags(
+    evidence: Sequence[TubeEvidence], identities: Sequence[TubeIdentity], model: GroupModel
+) -> dict[int, tuple[str, ...]]:
+    """Return the flags of draws whose markers leave the series of their patient."""
+    brightness, errors = reference_brightness(evidence)
+    brightness = believed(brightness, model.shifts.gains[:, : brightness.shape[1]])
+    series: dict[str, list[tuple[float, int]]] = {}
+    for tube, who in enumerate(identities):
+        if who.role == "draw" and who.day is not None:
+            series.setdefault(who.patient, []).append((who.day, tube))
+    flags: dict[int, tuple[str, ...]] = {}
+    for draws in series.values():
+        days, tubes = (list(part) for part in zip(*sorted(draws), strict=True))
+        told = brightness_flags(
+            brightness[tubes],
+            errors[tubes],
+            days=np.array(days, dtype=np.float64),
+            markers=evidence[0].dimensions,
+        )
+        flags |= dict(zip(tubes, told, strict=True))
+    return flags
 
 
 def _labels(identities: Sequence[TubeIdentity]) -> NDArray[np.intp]:

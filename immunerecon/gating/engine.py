@@ -137,7 +137,7 @@ def place_gates(
         expected=tree.expected(),
         clarity=tree.clarity(),
         dropped=tree.dropped,
-        flags=(*strategy.remarks, *_gateless(tree), *_strangers(tree)),
+        flags=(*strategy.remarks, *placement.flags, *_gateless(tree), *_strangers(tree)),
     )
 
 

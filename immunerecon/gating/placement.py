@@ -28,6 +28,8 @@ class Placement:
         Standard error of each centre.
     batch
         Number of the batch that the data put this tube in, within panel and instrument.
+    flags
+        How the tube differs from the others of its patient.
     """
 
     boundaries: Mapping[str, Boundary] = field(default_factory=dict)
@@ -35,6 +37,7 @@ class Placement:
     means: Doubles = field(default_factory=lambda: np.empty((0, 0)))
     errors: Doubles = field(default_factory=lambda: np.empty((0, 0)))
     batch: int = 0
+    flags: tuple[str, ...] = ()
 
 
 ALONE = Placement()
