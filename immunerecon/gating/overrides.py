@@ -29,7 +29,8 @@ when and why::
     Which tubes: one of the three. ``file`` and ``patient`` as in samples.csv, ``batch`` as in the
     column of samples.csv or of the results. ``panel`` narrows patient and batch.
 ``population`` or ``threshold``
-    The gate of one population; or one boundary of the strategy, with all gates that stand on it.
+    The gate of one population; or one boundary of the strategy, with all gates that stand on it:
+    whatever shape the data gave them, they become ranges between their boundaries.
 ``gate``
     ``{kind: polygon, dimensions: [CD3, CD56], vertices: [[x, y], ...]}`` or
     ``{kind: rectangle, ranges: {CD3: {high: 812}, CD56: {low: 1320.5}}}``, linear values after
@@ -48,6 +49,10 @@ the gate. A gate beats a threshold that it stands on.
 
 Only what a person moved moves, and the counts below it follow: all other gates stay where the data
 put them. A population that a model counted becomes a plain gate, and so do those within it.
+The overrides of a run stay in force in its results folder until a file is given again, which then
+says all; one with an empty list drops them. Gates of Gating-ML files and FlowJo workspaces become
+entries by ``immunerecon import-gates``.
+
 An entry that meets no tube, no population or no dimension stops the study before any work. One that
 cannot be applied in a single tube, because the tube lacks a marker or the population was not gated
 there, is told among the flags of that tube.

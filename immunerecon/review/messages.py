@@ -68,7 +68,7 @@ def _open(review: Review, _: Message) -> Reply:
 def _tube(review: Review, message: Message) -> Reply:
     tube = review.tube(message["file"])
     placed = moved_by(tube, _overrides(review, tube, message))
-    gated = apply_gates(placed, tube.columns)
+    gated = apply_gates(placed, tube.columns, tube.exact)
     return Reply(
         {
             "file": tube.file,

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.quality import clean
 from immunerecon.cytometry.transforms import Scale
+from immunerecon.gating.dimensions import Events
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides import Override, apply_overrides, overrides_for
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
-from immunerecon.pipeline.jobs import TubeJob, columns_of, open_tube
+from immunerecon.pipeline.jobs import TubeJob, columns_of, events_of, open_tube
 from immunerecon.pipeline.plan import plan_study
 from immunerecon.pipeline.results import Results
 from immunerecon.study.folder import Study
@@ -34,6 +35,8 @@ class ReviewTube:
         Where the data put the gates, before anyone moved them.
     scales
         Display scale of each dimension.
+    exact
+        The same events in full precision, which a run asks for those at the edge of a gate.
     """
 
     file: str
@@ -43,6 +46,7 @@ class ReviewTube:
     columns: Mapping[str, NDArray[np.float32]]
     placed: PlacedGates
     scales: Mapping[str, Scale]
+    exact: Events
 
 
 def moved_by(tube: ReviewTube, overrides: Sequence[Override]) -> PlacedGates:
@@ -73,7 +77,7 @@ def moved_by(tube: ReviewTube, overrides: Sequence[Override]) -> PlacedGates:
 
 def gated_with(tube: ReviewTube, overrides: Sequence[Override]) -> GatedTube:
     """Count a tube's populations with gates moved by hand; parameters as in `moved_by`."""
-    return apply_gates(moved_by(tube, overrides), tube.columns)
+    return apply_gates(moved_by(tube, overrides), tube.columns, tube.exact)
 
 
 def tube_opener(study: Study, results: Results) -> Callable[[str], ReviewTube]:
@@ -97,14 +101,18 @@ def tube_opener(study: Study, results: Results) -> Callable[[str], ReviewTube]:
     def opened(file: str) -> ReviewTube:
         placed, scales = results.placed(file), results.scales(file)
         row = rows.loc[file]
+        job = replace(jobs[file], scales=scales)
+        raw = open_tube(job)
+        kept = raw.select(clean(raw).kept)
         return ReviewTube(
             file=file,
             patient=str(row["patient"]),
             batch=str(row["batch"]),
             panel=str(row["panel"]),
-            columns=_columns(replace(jobs[file], scales=scales)),
+            columns=columns_of(kept, job),
             placed=placed,
             scales=scales,
+            exact=events_of(kept, job),
         )
 
     return opened
@@ -115,9 +123,3 @@ def _jobs(study: Study, results: Results) -> dict[str, TubeJob]:
     jobs = {study.samples[i].file: job for i, job in plan_study(study).jobs.items()}
     digests = results.run["inputs"]
     return {file: replace(jobs[file], sha256=digests[file]) for file in digests}
-
-
-def _columns(job: TubeJob) -> dict[str, NDArray[np.float32]]:
-    """Read a tube as a run does, up to where its gates are placed."""
-    raw = open_tube(job)
-    return columns_of(raw.select(clean(raw).kept), job)
