@@ -6,6 +6,7 @@ It needs older NumPy, pandas and Matplotlib, so these run in an environment of t
 
 import collections
 import inspect
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,13 @@ from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.interop import GatedEvents, flowcytometrytools as interop
 from immunerecon.interop.flowcytometrytools import from_gates, plate_to_study, to_gates
 
-pytestmark = pytest.mark.skipif(
-    find_spec("FlowCytometryTools") is None,
-    reason="FlowCytometryTools is not installed: make test-flowcytometrytools",
-)
 X, Y = "Y2-A", "B1-A"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fct() -> Any:
+    if find_spec("FlowCytometryTools") is None:
+        pytest.skip("FlowCytometryTools is not installed: make test-flowcytometrytools")
     matplotlib.use("Agg")
     return interop.load()
 
@@ -59,6 +58,21 @@ def test_loading_leaves_the_standard_library_as_it_was(fct: Any) -> None:
     assert not hasattr(collections, "Iterable")
     assert not hasattr(inspect, "getargspec")
     assert interop.load() is fct
+
+
+def test_where_it_is_missing_or_numpy_too_new_the_way_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "FlowCytometryTools"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(ModuleNotFoundError, match=r"install 'immunerecon\[flowcytometrytools\]"):
+        interop.load()
+    # What the real one does beside NumPy 2.
+    (tmp_path / "FlowCytometryTools.py").write_text("import numpy.lib.no_such_base")
+    with pytest.raises(ImportError, match=r"beside NumPy .* it needs NumPy below 2"):
+        interop.load()
+    assert not hasattr(collections, "MutableMapping")
 
 
 def test_its_sample_files_give_the_tubes_that_our_reader_gives(

@@ -71,3 +71,14 @@ def test_every_tube_is_written_or_says_why_not(
             assert row.reason.startswith("no Monocytes: ")
             assert row.file not in counts
     assert (told["written"] != "").any()
+
+
+def test_tables_of_a_tube_and_of_a_population(lineage: GatedEvents) -> None:
+    linear = lineage.compensated.to_frame()
+    assert list(linear) == [channel.name for channel in lineage.compensated.channels]
+    np.testing.assert_array_equal(linear.to_numpy(), lineage.compensated.events)
+    cells = lineage.gated.to_frame("NK")
+    np.testing.assert_array_equal(cells.index, lineage.gated.members["NK"])
+    for marker in lineage.gated.columns:
+        np.testing.assert_array_equal(cells[marker], lineage.gated.values("NK", marker))
+    assert len(lineage.gated.to_frame()) == lineage.gated.n_events

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from immunerecon.interop.extras import require
 
 NAME = "FlowCytometryTools"
@@ -31,14 +33,24 @@ def load() -> ModuleType:
     ------
     ModuleNotFoundError
         Without the extra ``flowcytometrytools``.
+    ImportError
+        Beside NumPy 2 or later.
 
     Examples
     --------
     >>> fct = load()  # doctest: +SKIP
     >>> sample = fct.FCMeasurement("A3", datafile=fct.test_data_file)  # doctest: +SKIP
     """
-    with _names_restored():
-        package = require(NAME, extra="flowcytometrytools")
+    try:
+        with _names_restored():
+            package = require(NAME, extra="flowcytometrytools")
+    except ImportError as error:
+        if error.name == NAME:
+            raise
+        raise ImportError(
+            f"{NAME} cannot be imported beside NumPy {np.__version__} ({error}); it needs NumPy "
+            "below 2: pip install 'immunerecon[flowcytometrytools]' into an environment of its own"
+        ) from error
     for name, module in tuple(sys.modules.items()):
         if name.startswith(f"{NAME}.") and module is not None:
             if getattr(module, "collections", None) is collections:
