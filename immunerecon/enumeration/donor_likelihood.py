@@ -16,7 +16,7 @@ EMPTY = 1e-12  # share of a bin that no cell of either kind falls into
 HELD = 1e30  # information that keeps a fraction where it is
 MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
 LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
-TAILS = 20.0  # degrees of freedom of the prior of the lag
+TAILS = 8.0  # degrees of freedom of the prior of the lag
 ROUNDS = 15
 SETTLED = 0.1  # standard errors
 
