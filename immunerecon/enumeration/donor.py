@@ -77,10 +77,11 @@ def estimate_donor_fraction(
     The draw's whole distribution is fitted as a mixture of the controls' lightly smoothed
     shapes. The rate of the background beyond the recipient's peak, donor cells short of
     theirs, and a shift of all cells and of donor cells alone (HLA expression that changed)
-    are nuisance parameters with priors learnt from the control tubes and their spread; they
-    are profiled for the estimate and integrated (Laplace) for the interval, which averages over bootstrap replicates of the controls under
-    Jeffreys' prior. The limit of blank is the 95 % point of simulated blanks with as much
-    background as the draw has, fitted in the same way; a fraction above it is detected.
+    are nuisance parameters with priors learnt from the control tubes and their spread. They
+    are profiled for the estimate and integrated (Laplace) for the interval, which averages
+    over bootstrap replicates of the controls under Jeffreys' prior. The limit of blank is the
+    95 % point of simulated blanks with as much background as the draw has, fitted in the same
+    way; a fraction above it is detected.
 
     References
     ----------
