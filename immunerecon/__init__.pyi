@@ -1,4 +1,4 @@
-from . import figures as figures
+from . import figures as figures, interop as interop
 from .cytometry.fcs import read_fcs as read_fcs
 from .cytometry.tube import Tube as Tube
 from .errors import (
