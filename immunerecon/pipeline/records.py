@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,28 @@ def record_key(step: str, *inputs: object) -> str:
     return f"{step}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
+@dataclass(frozen=True, eq=False)
+class StoredFacts(Mapping[str, Any]):
+    """The facts of a kept record, read when they are asked for; the last few stay in memory.
+
+    Parameters
+    ----------
+    path
+        File of the record.
+    """
+
+    path: Path
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        return _told(self.path)[_FACTS][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_told(self.path)[_FACTS])
+
+    def __len__(self) -> int:
+        return len(_told(self.path)[_FACTS])
+
+
 @dataclass(frozen=True)
 class StoredArrays(Mapping[str, Array]):
     """The arrays of a kept record, each read when it is asked for.
@@ -103,17 +126,19 @@ def save_record(folder: Path, key: str, record: Record) -> Record:
     Returns
     -------
     Record
-        The same, with its arrays on disk.
+        The same, on disk.
     """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         # The names of the arrays stand there too, so that none can be lost unnoticed.
-        told = json.dumps({_FACTS: record.facts, _ARRAYS: list(record.arrays)}, sort_keys=True)
+        told = json.dumps(
+            {_FACTS: dict(record.facts), _ARRAYS: list(record.arrays)}, sort_keys=True
+        )
         _write_member(archive, _FACTS, np.frombuffer(told.encode(), dtype=np.uint8))
         for name, array in record.arrays.items():
             _write_member(archive, f"_{name}", array)
     path = write_atomically(_place(folder, key), stream.getvalue())
-    return Record(record.facts, StoredArrays(path, tuple(record.arrays)))
+    return Record(StoredFacts(path), StoredArrays(path, tuple(record.arrays)))
 
 
 def load_record(folder: Path, key: str) -> Record | None:
@@ -123,13 +148,25 @@ def load_record(folder: Path, key: str) -> Record | None:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return None
-            told = json.loads(_read_member(archive, _FACTS).tobytes())
-            names = {f"{name}.npy" for name in (_FACTS, *(f"_{name}" for name in told[_ARRAYS]))}
+            arrays = tuple(json.loads(_read_member(archive, _FACTS).tobytes())[_ARRAYS])
+            names = {f"{name}.npy" for name in (_FACTS, *(f"_{name}" for name in arrays))}
             if names != set(archive.namelist()):
                 return None
     except _DAMAGED:
         return None
-    return Record(told[_FACTS], StoredArrays(path, tuple(told[_ARRAYS])))
+    return Record(StoredFacts(path), StoredArrays(path, arrays))
+
+
+def _told(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return facts and names of arrays of a record."""
+    state = path.stat()
+    return _parsed(path, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, *_: int) -> Any:  # noqa: ANN401 - whatever JSON holds
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(_read_member(archive, _FACTS).tobytes())
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:

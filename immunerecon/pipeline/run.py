@@ -29,14 +29,14 @@ from immunerecon.pipeline.provenance import (
 from immunerecon.pipeline.results import INDEX, RECORDS, TRIAL, Results, load_results
 from immunerecon.pipeline.seals import is_whole, seal, sealed_by
 from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
-from immunerecon.pipeline.tables import COLUMNS, write_table
+from immunerecon.pipeline.tables import COLUMNS, write_parts, write_table
 from immunerecon.pipeline.trial_tables import trial_tables
 from immunerecon.pipeline.tube_overrides import override_facts, overrides_of_run
 from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study, study_files
 
-GATES = "gating-ml"
+GATES, PARTS = "gating-ml", "parquet"
 
 
 def run_study(
@@ -91,14 +91,15 @@ def run_study(
     with locked(out, study.folder):
         started = now()
         plan = plan_study(study, _in_force(overrides, out))
-        stages = run_stages(study, plan, out / RECORDS, workers=crew)
+        records = (out / RECORDS).resolve()  # workers elsewhere have another working folder
+        stages = run_stages(study, plan, records, workers=crew)
         told = override_facts(study, stages.overrides, plan.overrides)
         fingerprint = _fingerprint(study, stages, told)
         if _is_done(out, fingerprint):
             return replace(load_results(out), resumed=True)
         corrected = {"overrides": told} if told else {}
         append_audit(out, "run started", {"fingerprint": fingerprint, **corrected})
-        tables = _tables(study, stages, out / RECORDS, crew)
+        tables = _tables(study, stages, records, crew)
         unfinish(out)
         written, not_estimable = _write(study, stages, tables, out)
         facts = {**_facts(study, stages, plan), "overrides": told, "not_estimable": not_estimable}
@@ -172,11 +173,12 @@ def _write(
 ) -> tuple[list[str], dict[str, str]]:
     """Write all tables and gates; return their names, and why others could not be made."""
     outcomes, not_estimable = trial_tables(study, tables)
-    written = [f"{RECORDS}/{INDEX}", f"{GATES}/", f"{TRIAL}/"]
+    written = [f"{RECORDS}/{INDEX}", f"{GATES}/", f"{TRIAL}/", f"{PARTS}/"]
     for folder, group in ((out, tables), (out / TRIAL, outcomes)):
         for name, frame in group.items():
             write_table(folder, name, frame)
             written += [f"{name}.csv", f"{name}.parquet"] if folder == out else []
+    write_parts(out / PARTS, {name: frame for name, frame in tables.items() if "file" in frame})
     names = {}
     for i, record in stages.gated.items():
         stem = PurePosixPath(study.samples[i].file).with_suffix("").as_posix()

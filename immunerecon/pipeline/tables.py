@@ -65,6 +65,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "reference_ranges": ("population", "low", "high", "source"),
 }
 
+PART_FILES = 1000
+
 
 def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return a table with the contract's columns first, present even when it is empty.
@@ -94,6 +96,37 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     write_atomically(folder / f"{name}.parquet", stream.getvalue())
+
+
+def write_parts(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables with rows of many files a second time, in parts that programs read at once.
+
+    Parameters
+    ----------
+    folder
+        It gets a folder a table with ``part-00000.parquet`` and so on; all parts of a table have
+        the same columns and types.
+    tables
+        By name; each has a column `file`. A part holds the rows of 1,000 files; tables of fewer
+        files are not written, because their one Parquet file does as well.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name, frame in tables.items():
+        number = frame["file"].ne(frame["file"].shift()).cumsum().sub(1) // PART_FILES
+        n_parts = int(number.max()) + 1 if len(frame) else 0
+        names = [f"part-{part:05d}.parquet" for part in range(n_parts if n_parts > 1 else 0)]
+        # An empty slice costs nothing, and keeps the types of the whole table.
+        whole = pa.Table.from_pandas(frame if names else frame.iloc[:0], preserve_index=False)
+        starts = number.searchsorted(range(n_parts + 1))
+        for part, file in enumerate(names):
+            stream = io.BytesIO()
+            pq.write_table(whole.slice(starts[part], starts[part + 1] - starts[part]), stream)
+            write_atomically(folder / name / file, stream.getvalue())
+        for path in (folder / name).glob("part-*.parquet"):
+            if path.name not in names:  # of a larger study
+                path.unlink()
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
