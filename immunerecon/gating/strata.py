@@ -82,13 +82,21 @@ def _strata(values: Floats, means: Doubles, mixture: Mixture) -> NDArray[np.int8
     found = np.empty(len(values), dtype=np.int8)
     for first in range(0, len(values), _BLOCK):
         block = (values[first : first + _BLOCK] - middle.astype(np.float32)) @ turn
-        # Squared distance to each centre, less what is the same for all centres.
-        apart = squares - 2 * (block @ centres.T)
-        nearest = apart.argmin(axis=1)
-        rows = np.arange(len(block))
-        least = apart[rows, nearest]
-        apart[rows, nearest] = np.inf
-        lead = (apart.min(axis=1) - least) / 2
+        # Squared distance to each centre, less what is the same for all centres; a row a kind.
+        apart = squares[:, None] - 2 * (centres @ block.T)
+        nearest, least, second = _two_nearest(apart)
         far = np.square(block).sum(axis=1) + least > _CLEAR_SQUARES * block.shape[1]
-        found[first : first + _BLOCK] = 2 * nearest + ((lead < _CLEAR_LEAD) | far)
+        doubtful = ((second - least) / 2 < _CLEAR_LEAD) | far
+        found[first : first + _BLOCK] = 2 * nearest + doubtful
     return found
+
+
+def _two_nearest(apart: Floats) -> tuple[NDArray[np.int8], Floats, Floats]:
+    """Return which row is least in each column, its value, and the next larger one."""
+    nearest = np.zeros(apart.shape[1], dtype=np.int8)
+    least, second = apart[0].copy(), np.full_like(apart[0], np.inf)
+    for kind, row in enumerate(apart[1:], start=1):
+        nearest[row < least] = kind
+        np.minimum(second, np.maximum(least, row), out=second)
+        np.minimum(least, row, out=least)
+    return nearest, least, second
