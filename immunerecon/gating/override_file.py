@@ -1,8 +1,6 @@
 """Overrides as a file: read with every problem at once, written whole or not at all."""
 
 import json
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +8,14 @@ from typing import Any
 
 from immunerecon.errors import Problem, StrategyError, StudyError
 from immunerecon.files import write_atomically
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.override import ACTIONS, SCOPES, Override
+from immunerecon.gating.override_geometry import (
+    EntryError,
+    read_gate,
+    read_shift,
+    read_value,
+    unknown_keys,
+)
 from immunerecon.study.plain_yaml import read_plain_yaml
 from immunerecon.study.spelling import nearest
 
@@ -20,17 +24,6 @@ _LARGEST = 10_000_000  # bytes; a few thousand polygons
 _TEXTS = ("action", *SCOPES, "panel", "population", "threshold", "who", "when", "why")
 _KEYS = (*_TEXTS, "gate", "value", "shift")
 _REQUIRED = ("action", "who", "when", "why")
-_POLYGON = "{kind: polygon, dimensions: [CD3, CD56], vertices: [[x, y], ...]}"
-_RECTANGLE = "{kind: rectangle, ranges: {CD3: {low: 800}}}"
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-class _EntryError(StrategyError):
-    """One thing that is wrong with an entry."""
-
-    def __init__(self, key: str, message: str, accepted: str = "") -> None:
-        super().__init__(message)
-        self.key, self.accepted = key, accepted or None
 
 
 def load_overrides(path: Path) -> tuple[Override, ...]:
@@ -65,15 +58,15 @@ def load_overrides(path: Path) -> tuple[Override, ...]:
     ...
     """
     content = _content(path)
-    faults: list[_EntryError] = []
+    faults: list[EntryError] = []
     if not isinstance(content, dict) or not isinstance(content.get("overrides"), list):
         raise StudyError(
             [Problem(path.name, "has no list of overrides", accepted="overrides: [...]")]
         )
     if str(content.get("schema_version")) != str(SCHEMA_VERSION):
         found = content.get("schema_version", "nothing")
-        faults.append(_EntryError("schema_version", f"is {found}", str(SCHEMA_VERSION)))
-    faults += _unknown(content, ("schema_version", "overrides"))
+        faults.append(EntryError("schema_version", f"is {found}", str(SCHEMA_VERSION)))
+    faults += unknown_keys(content, ("schema_version", "overrides"))
     overrides: list[Override] = []
     for number, entry in enumerate(content["overrides"], start=1):
         place = f"overrides[{number}]"
@@ -82,7 +75,7 @@ def load_overrides(path: Path) -> tuple[Override, ...]:
             try:
                 overrides.append(_override(entry))
             except StrategyError as error:
-                wrong = [_EntryError("", str(error))]
+                wrong = [EntryError("", str(error))]
         for fault in wrong:
             fault.key = f"{place}.{fault.key}".rstrip(".")
         faults += wrong
@@ -119,68 +112,58 @@ def _without_twins(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _faults(entry: object) -> Iterator[_EntryError]:
+def _faults(entry: object) -> Iterator[EntryError]:
     """Find all that is wrong with one entry."""
     if not isinstance(entry, dict):
-        yield _EntryError("", "is not an override", f"a map with {', '.join(_KEYS)}")
+        yield EntryError("", "is not an override", f"a map with {', '.join(_KEYS)}")
         return
-    yield from _unknown(entry, _KEYS)
-    yield from (_EntryError(key, "is missing") for key in _REQUIRED if key not in entry)
+    yield from unknown_keys(entry, _KEYS)
+    yield from (EntryError(key, "is missing") for key in _REQUIRED if key not in entry)
     for key in _TEXTS:
         if key in entry and not (isinstance(entry[key], str) and entry[key].strip()):
-            yield _EntryError(key, "is empty or no text")
+            yield EntryError(key, "is empty or no text")
         elif key in _CHECKED and key in entry and (fault := _CHECKED[key](entry[key])):
             yield fault
     for choice in (SCOPES, ("population", "threshold")):
         given = [key for key in choice if key in entry]
         if len(given) != 1:
             told = f"gives {' and '.join(given)}" if given else "does not say which tubes or gate"
-            yield _EntryError("", told, f"one of {', '.join(choice)}")
+            yield EntryError("", told, f"one of {', '.join(choice)}")
     for key, read in _GEOMETRIES.items():
         if key in entry:
             try:
                 read(entry[key])
-            except _EntryError as fault:
+            except EntryError as fault:
                 fault.key = f"{key}.{fault.key}".rstrip(".")
                 yield fault
 
 
-def _action_fault(action: str) -> _EntryError | None:
+def _action_fault(action: str) -> EntryError | None:
     if action in ACTIONS:
         return None
     hint = f"; is it meant to be {meant!r}?" if (meant := nearest(action, ACTIONS)) else ""
-    return _EntryError("action", f"{action!r} is no action{hint}", ", ".join(ACTIONS))
+    return EntryError("action", f"{action!r} is no action{hint}", ", ".join(ACTIONS))
 
 
-def _moment_fault(text: str) -> _EntryError | None:
+def _moment_fault(text: str) -> EntryError | None:
     try:
         datetime.fromisoformat(text)
     except ValueError:
         accepted = "2026-11-25 or 2026-11-25T10:00:00Z"
-        return _EntryError("when", f"{text!r} is no moment", accepted)
+        return EntryError("when", f"{text!r} is no moment", accepted)
     return None
 
 
 _CHECKED = {"action": _action_fault, "when": _moment_fault}
 
 
-def _unknown(entry: Mapping[Any, Any], known: Sequence[str]) -> list[_EntryError]:
-    found = []
-    for key in entry:
-        if key not in known:
-            meant = nearest(str(key), known)
-            hint = f"; is it meant to be {meant!r}?" if meant else ""
-            found.append(_EntryError(str(key), f"is no key{hint}", ", ".join(known)))
-    return found
-
-
 def _override(entry: Mapping[str, Any]) -> Override:
     texts = {key: entry[key].strip() for key in _TEXTS if key in entry}
     return Override(
         **texts,
-        gate=_gate(entry["gate"]) if "gate" in entry else None,
-        value=_value(entry["value"]) if "value" in entry else None,
-        shift=_shift(entry["shift"]) if "shift" in entry else {},
+        gate=read_gate(entry["gate"]) if "gate" in entry else None,
+        value=read_value(entry["value"]) if "value" in entry else None,
+        shift=read_shift(entry["shift"]) if "shift" in entry else {},
     )
 
 
@@ -190,73 +173,10 @@ def override_from(facts: Mapping[str, Any]) -> Override:
     return _override(json.loads(json.dumps(facts), parse_float=str, parse_int=str))
 
 
-def _gate(told: object) -> RectangleGate | PolygonGate:
-    kind = told.get("kind") if isinstance(told, dict) else None
-    if not isinstance(told, dict) or kind not in ("polygon", "rectangle"):
-        raise _EntryError("kind", f"is {kind!r}", f"{_POLYGON} or {_RECTANGLE}")
-    needed = ("dimensions", "vertices") if kind == "polygon" else ("ranges",)
-    if unknown := _unknown(told, ("kind", *needed)):
-        raise unknown[0]
-    if missing := [key for key in needed if key not in told]:
-        raise _EntryError(missing[0], "is missing", _POLYGON if kind == "polygon" else _RECTANGLE)
-    return _polygon(told) if kind == "polygon" else _rectangle(told["ranges"])
-
-
-def _polygon(told: Mapping[str, Any]) -> PolygonGate:
-    axes, corners = told["dimensions"], told["vertices"]
-    named = isinstance(axes, list) and len(axes) == 2 and all(isinstance(a, str) for a in axes)
-    if not named or axes[0] == axes[1]:
-        raise _EntryError("dimensions", "are not two names", "dimensions: [CD3, CD56]")
-    if not isinstance(corners, list) or len(corners) < 3:
-        raise _EntryError("vertices", "are not three points or more", "vertices: [[x, y], ...]")
-    points = []
-    for number, point in enumerate(corners, start=1):
-        if not isinstance(point, list) or len(point) != 2:
-            raise _EntryError(f"vertices[{number}]", "is not a point", "[x, y]")
-        points.append(tuple(_number(value, f"vertices[{number}]") for value in point))
-    return PolygonGate((axes[0], axes[1]), tuple((x, y) for x, y in points))
-
-
-def _rectangle(told: object) -> RectangleGate:
-    if not isinstance(told, dict) or not told:
-        raise _EntryError("ranges", "are none", "ranges: {CD3: {low: 800, high: 9000}}")
-    ranges = {}
-    for name, ends in told.items():
-        place = f"ranges.{name}"
-        if not isinstance(ends, dict) or not ends or not set(ends) <= {"low", "high"}:
-            raise _EntryError(place, "is no range", "{low: 800}, {high: 9000} or both")
-        bounds = Range(**{end: _number(value, f"{place}.{end}") for end, value in ends.items()})
-        if not bounds.low < bounds.high:
-            raise _EntryError(place, f"holds nothing: {bounds.low:g} is not below {bounds.high:g}")
-        ranges[str(name)] = bounds
-    return RectangleGate(ranges)
-
-
-def _value(told: object) -> float:
-    return _number(told, "")
-
-
-def _shift(told: object) -> dict[str, float]:
-    if not isinstance(told, dict) or not told:
-        raise _EntryError("", "is none", "shift: {CD56: 0.05}")
-    shift = {str(name): _number(value, str(name)) for name, value in told.items()}
-    for name, by in shift.items():
-        if not 0 < abs(by) <= 1:
-            raise _EntryError(name, f"is {by:g}", "a part of the display, -1 to 1 and not 0")
-    return shift
-
-
-def _number(told: object, place: str) -> float:
-    value = float(told) if isinstance(told, str) and _NUMBER.fullmatch(told) else math.nan
-    if not math.isfinite(value):
-        raise _EntryError(place, f"{told!r} is no finite number", "a number such as 1320.5")
-    return value
-
-
 _GEOMETRIES: Mapping[str, Callable[[object], object]] = {
-    "gate": _gate,
-    "value": _value,
-    "shift": _shift,
+    "gate": read_gate,
+    "value": read_value,
+    "shift": read_shift,
 }
 
 
