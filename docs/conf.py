@@ -7,6 +7,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+from figure_scraper import scrape_figures  # noqa: E402
+
 import immunerecon  # noqa: E402 (after the path)
 
 project = "immunerecon"
@@ -58,7 +60,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"draw_",
     "ignore_pattern": r"__init__\.py",
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", scrape_figures),
     "show_memory": False,
     "write_computation_times": False,
     "remove_config_comments": True,

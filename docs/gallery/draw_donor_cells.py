@@ -27,5 +27,4 @@ plt.show()
 # %%
 # The same patient's distributions.
 
-figure = ir.figures.donor_ridges(results.donor_distributions, results.donor_cells, patient="P01")
-plt.show()
+page = ir.figures.donor_ridges(results.donor_distributions, results.donor_cells, patient="P01")
