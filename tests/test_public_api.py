@@ -8,10 +8,10 @@ import immunerecon
 PROMISED = {
     "GatedTube", "ImmunereconError", "ImmunereconWarning", "Results", "Strategy", "Study",
     "StudyError", "Tube", "TubeError", "cohort_recovery_table", "figures", "interop",
-    "gate_tube", "load_results", "load_strategy", "persistence_table", "picture_gates",
-    "read_fcs", "read_study", "recovery_table", "regate", "review_gates", "run_study",
-    "sample_results", "sample_study",
-    "simulate_trial", "write_figures", "write_report",
+    "gate_tube", "load_overrides", "load_results", "load_strategy", "persistence_table",
+    "picture_gates", "read_fcs", "read_study", "recovery_table", "regate", "review_gates",
+    "run_study", "sample_results", "sample_study", "simulate_trial", "write_figures",
+    "write_report",
 }  # fmt: skip
 
 

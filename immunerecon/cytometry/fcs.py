@@ -47,7 +47,7 @@ class _DataSet:
 FileState = tuple[int, int, int]
 
 
-def read_fcs(path: Path, *, dataset: int | None = None, sha256: str = "") -> Tube:
+def read_fcs(path: Path | str, *, dataset: int | None = None, sha256: str = "") -> Tube:
     """Read the events of one data set of an FCS file, or say why they cannot be trusted.
 
     Parameters
@@ -99,6 +99,7 @@ def read_fcs(path: Path, *, dataset: int | None = None, sha256: str = "") -> Tub
     ...         print(error.reason)
     at byte 0: the file does not begin with FCS, so it is no FCS file
     """
+    path = Path(path)
     before = file_state(path)
     content = _map(path, n_bytes=before[0])
     data_set = _chosen(_data_sets(content), dataset)

@@ -26,7 +26,7 @@ _KEYS = (*_TEXTS, "gate", "value", "shift")
 _REQUIRED = ("action", "who", "when", "why")
 
 
-def load_overrides(path: Path) -> tuple[Override, ...]:
+def load_overrides(path: Path | str) -> tuple[Override, ...]:
     r"""Read a file of overrides.
 
     Parameters
@@ -57,6 +57,7 @@ def load_overrides(path: Path) -> tuple[Override, ...]:
     (accepted: replace, pin, move)
     ...
     """
+    path = Path(path)
     content = _content(path)
     faults: list[EntryError] = []
     if not isinstance(content, dict) or not isinstance(content.get("overrides"), list):

@@ -50,7 +50,7 @@ seed: 0
 
 
 def simulate_trial(
-    folder: Path,
+    folder: Path | str,
     *,
     patients: int = 12,
     seed: int = 0,
@@ -105,6 +105,7 @@ def simulate_trial(
     blood_counts.csv chimerism.csv clinical_events.csv fcs patients.csv samples.csv study.yaml truth
     6
     """
+    folder = Path(folder)
     if patients < 1 or seed < 0 or events < 1:
         raise ValueError("patients and events must be 1 or more, and seed 0 or more")
     if folder.exists() and any(folder.iterdir()):
