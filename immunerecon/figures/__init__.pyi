@@ -7,6 +7,7 @@ from .heatmap import draw_fold_heatmap as draw_fold_heatmap
 from .incidence import draw_cumulative_incidence as draw_cumulative_incidence
 from .medians import draw_median_course as draw_median_course
 from .outcome_pages import expansion_page as expansion_page, swimmer_page as swimmer_page
+from .paper import paper_data as paper_data, paper_figure as paper_figure
 from .patients import patient_courses as patient_courses
 from .ridges import donor_ridges as donor_ridges, draw_donor_ridges as draw_donor_ridges
 from .saving import save_figure as save_figure
