@@ -9,7 +9,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS
+    assert len(NOTEBOOKS) == 9
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -25,5 +25,6 @@ def test_notebook_runs_and_is_kept_without_outputs(path: Path, tmp_path: Path) -
     client.execute()
     assert all(cell.execution_count for cell in code)
     shown = [out.get("data", {}) for cell in code for out in cell.outputs]
-    assert sum("image/png" in data for data in shown) >= 3
-    assert sum("text/html" in data for data in shown) >= 5
+    pictures, tables = (3, 5) if path.stem == "01_first_study" else (1, 2)
+    assert sum("image/png" in data for data in shown) >= pictures
+    assert sum("text/html" in data for data in shown) >= tables

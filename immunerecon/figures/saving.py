@@ -94,7 +94,7 @@ def _hidden(artists: Sequence[Artist]) -> Iterator[None]:
 
 def save_figure(
     figure: Figure,
-    folder: Path,
+    folder: Path | str,
     name: str,
     *,
     data: pd.DataFrame,
@@ -120,7 +120,7 @@ def save_figure(
     tuple of Path
         The files, the CSV last.
     """
-    stem = quote(name, safe=" ")
+    folder, stem = Path(folder), quote(name, safe=" ")
     written = [
         write_atomically(folder / f"{stem}.{kind}", render_figure(figure, kind)) for kind in formats
     ]
