@@ -32,6 +32,7 @@ from immunerecon.figures import (
 from immunerecon.figures.gate_labels import place_labels
 from immunerecon.figures.patients import course_data
 from immunerecon.figures.saving import render_figure
+from immunerecon.figures.sheets import draw_tubes, sheet_data
 from immunerecon.figures.style import OKABE_ITO, POPULATION_LOOKS
 from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture
@@ -310,6 +311,18 @@ def test_sheet_frames_doubtful_gates_and_names_what_is_missing():
     assert [colour == OKABE_ITO["vermillion"] for colour in colours] == [False, True, False]
     pixels = np.asarray(ax.images[0].get_array())
     assert (pixels < 250).any(axis=2).sum() == 2  # one bin a tube, two tubes
+
+
+def test_sheet_puts_tubes_apart_first_in_a_heavy_frame(ax):
+    tubes = {f"P1 day {day}": [picture()] for day in range(4)}
+    scores = {"P1 day 0": 1.0, "P1 day 1": 7.0, "P1 day 2": np.nan, "P1 day 3": 20.0}
+    assert draw_tubes(tubes, population="NK", ax=ax, scores=scores) is ax
+    *labels, heading = [text.get_text() for text in ax.texts]
+    assert [label.split("\n")[0][-1] for label in labels] == ["3", "1", "0", "2"]
+    assert heading.endswith("heavy frame, first: apart from the other tubes")
+    assert ax.collections[0].get_linewidths().tolist() == [2.0, 2.0, 0.6, 0.6]
+    rows = sheet_data(tubes, "NK", scores)
+    assert rows.set_index("tube")["outlier_score"].to_dict() == pytest.approx(scores, nan_ok=True)
 
 
 # Courses

@@ -8,6 +8,7 @@ from immunerecon.figures.patients import course_data, patient_courses
 from immunerecon.figures.ridges import donor_ridges
 from immunerecon.figures.sheets import all_tubes, sheet_data
 from immunerecon.figures.trees import gating_tree, tree_data
+from immunerecon.gating.outliers import outlier_scores
 from immunerecon.report.cohort_drawings import draw_cohort
 from immunerecon.report.contents import Drawing, ReportData
 from immunerecon.report.wording import tell_day
@@ -112,4 +113,6 @@ def _draw_panel(data: ReportData, panel: str, draws: pd.DataFrame, style: str) -
         f"{patient} day {tell_day(day)}": data.pictures(file)
         for patient, day, file in zip(draws["patient"], draws["day"], draws["file"], strict=True)
     }
-    yield Drawing(f"tubes_{panel}", all_tubes(tubes, style=style), sheet_data(tubes, "NK"))
+    scores = outlier_scores(tubes, "NK")
+    page = all_tubes(tubes, scores=scores, style=style)
+    yield Drawing(f"tubes_{panel}", page, sheet_data(tubes, "NK", scores))
