@@ -13,8 +13,8 @@ Doubles = NDArray[np.float64]
 APART = 6.0  # robust standard deviations, from which a person should look
 FEWEST_TUBES = 8  # below which none is called odd
 FEWEST_EVENTS = 50  # of the parent, below which a tube's density says nothing
-_QUANTILES = (0.02, 0.5, 0.98)
-_LEAST_SPREADS = (0.03, 0.3)  # display, and log odds: what tubes differ by anyhow
+_QUANTILES = (0.02, 0.98)  # the ends tell staining, the middle mostly which cells are many
+_LEAST_SPREADS = (0.03, 0.8)  # display, and log odds: what tubes differ by anyhow
 _TO_SD = 1.4826
 _STEP = (HIGH - LOW) / BINS
 
@@ -35,7 +35,7 @@ def outlier_scores(
     -------
     dict of float
         By label: the largest distance from the median of all tubes, in robust standard deviations,
-        over where the parent's events lie (2, 50 and 98 % of each dimension) and the share of the
+        over where the parent's events lie (2 and 98 % of each dimension) and the share of the
         parent inside the gate. NaN for tubes that show too few events, and for all where there are
         fewer than 8 tubes.
 
