@@ -11,6 +11,7 @@ from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.group_model import GroupModel, fit_group
 from immunerecon.gating.placement import Placement
 from immunerecon.gating.series import believed, brightness_flags, reference_brightness
+from immunerecon.gating.standard_errors import borrowed_error
 
 Doubles = NDArray[np.float64]
 
@@ -182,7 +183,8 @@ def _borrowed_boundaries(
             ):
                 continue
             trust = float(np.median([found.confidence for found in near]))
+            error = borrowed_error(near)
             borrowed[tube][name] = Boundary(
-                name, near[0].marker, value, "borrowed", trust, near[0].method
+                name, near[0].marker, value, "borrowed", trust, near[0].method, error
             )
     return borrowed

@@ -16,10 +16,10 @@ from immunerecon.gating.peaks import prominent_peaks
 Floats = NDArray[np.float32]
 Method = Literal["valley", "tail", "fixed", "none"]
 
-_GRID = np.linspace(-0.3, 1.2, 751)
-_STEP = _GRID[1] - _GRID[0]
+GRID = np.linspace(-0.3, 1.2, 751)
+_STEP = GRID[1] - GRID[0]
 _POPULATION_WIDTH = 0.05  # standard deviation of a typical population on the display scale
-_TAIL_WIDTHS = 3.5  # a tail cut leaves some 0.02 % of a normal population on the wrong side
+TAIL_WIDTHS = 3.5  # a tail cut leaves some 0.02 % of a normal population on the wrong side
 _FEWEST = 20  # events below which a density says nothing
 _FEWEST_A_SIDE = 10  # events, and share of all, that make a side more than outliers
 _LEAST_SHARE = 0.001
@@ -45,6 +45,8 @@ class Boundary:
         valley has at most 0.3.
     method
         ``valley``, ``tail``, ``fixed`` or ``none`` (no events to place it by).
+    standard_error
+        Of `value` (`standard_errors`); NaN where it is not known.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Boundary:
     source: Literal["data", "borrowed", "fixed"] = "data"
     confidence: float = 1.0
     method: Method = "valley"
+    standard_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def place_boundary(evidence: Evidence) -> tuple[float, float, Method]:
     (True, 'valley')
     """
     if evidence.values.size >= _FEWEST:
-        density = _density(evidence.values)
+        density = kernel_density(evidence.values)
         bounds = _between_peaks(density, evidence) or _window_on_grid(evidence)
         if bounds is not None:
             found = _valley(density, bounds, evidence.values.size)
@@ -128,19 +131,19 @@ def robust_spread(values: Floats) -> tuple[float, float]:
     return centre, 1.4826 * float(np.median(np.abs(values - centre)))
 
 
-def _density(values: Floats) -> NDArray[np.float64]:
+def kernel_density(values: Floats) -> NDArray[np.float64]:
     """Return the kernel density of the values on the grid, in events per grid step."""
     from scipy.ndimage import gaussian_filter1d
 
     counts = np.bincount(
-        np.clip(np.rint((values - _GRID[0]) / _STEP), 0, _GRID.size - 1).astype(np.intp),
-        minlength=_GRID.size,
+        np.clip(np.rint((values - GRID[0]) / _STEP), 0, GRID.size - 1).astype(np.intp),
+        minlength=GRID.size,
     ).astype(float)
     bandwidth = _POPULATION_WIDTH * values.size**-0.2
     return np.asarray(gaussian_filter1d(counts, bandwidth / _STEP, mode="constant"))
 
 
-def _root_noise(n: int) -> float:
+def root_noise(n: int) -> float:
     """Return the counting noise of the root of the density of n events.
 
     That of the root of a count is 1/2 whatever the count; the kernel averages it.
@@ -154,9 +157,9 @@ def _window_on_grid(evidence: Evidence) -> tuple[int, int] | None:
     low, high = evidence.window
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
-    first, last = np.searchsorted(_GRID, (low, high))
-    first = min(int(first), _GRID.size - 2)
-    return first, min(max(int(last), first + 1), _GRID.size - 1)
+    first, last = np.searchsorted(GRID, (low, high))
+    first = min(int(first), GRID.size - 2)
+    return first, min(max(int(last), first + 1), GRID.size - 1)
 
 
 def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[int, int] | None:
@@ -164,7 +167,7 @@ def _between_peaks(density: NDArray[np.float64], evidence: Evidence) -> tuple[in
     if math.isfinite(evidence.window[0]):
         return None
     root = np.sqrt(density)
-    noise = _root_noise(evidence.values.size)
+    noise = root_noise(evidence.values.size)
     peaks = prominent_peaks(root, prominence=3 * noise)
     lower, upper = _sides(peaks, root, evidence)
     best, depth = None, 3 * noise
@@ -189,16 +192,16 @@ def _sides(
     if evidence.low is not None and evidence.low.size >= _FEWEST:
         centre, spread = robust_spread(evidence.low)
         # The positive side must clear what the reference itself spreads over.
-        upper = peaks[_GRID[peaks] > centre + 2 * max(spread, _STEP)]
-        near = np.searchsorted(_GRID, centre)
+        upper = peaks[GRID[peaks] > centre + 2 * max(spread, _STEP)]
+        near = np.searchsorted(GRID, centre)
         lower = np.array([near]) if root[near] > 0 else peaks[:1]
     if evidence.high is not None and evidence.high.size >= _FEWEST:
         centre, spread = robust_spread(evidence.high)
-        lower = lower[_GRID[lower] < centre - 2 * max(spread, _STEP)]
-        upper = np.array([np.searchsorted(_GRID, centre)])
+        lower = lower[GRID[lower] < centre - 2 * max(spread, _STEP)]
+        upper = np.array([np.searchsorted(GRID, centre)])
     if evidence.tallest is not None:
         # Saturated events are a spike at the top of the scale, taller than many a population.
-        modes = peaks[_GRID[peaks] < _SATURATED]
+        modes = peaks[GRID[peaks] < _SATURATED]
         modes = modes if modes.size else peaks
         tallest = modes[[np.argmax(root[modes])]]
         lower, upper = (tallest, upper) if evidence.tallest == "low" else (lower, tallest)
@@ -215,7 +218,7 @@ def _valley(
     right = np.maximum.accumulate(density[::-1])[::-1]
     depth = np.sqrt(np.minimum(left, right)) - np.sqrt(density)
     inside = density[first : last + 1]
-    deep = np.flatnonzero(depth[first : last + 1] > 3 * _root_noise(n))
+    deep = np.flatnonzero(depth[first : last + 1] > 3 * root_noise(n))
     lowest = inside[deep].min() if deep.size else inside.min()
     # A gap without events is wide: its middle is as far from either side as one can be.
     floor = np.flatnonzero(inside <= lowest + 1e-9)
@@ -225,7 +228,7 @@ def _valley(
     if shoulder <= 0:
         return None
     depth = 1 - lowest / shoulder
-    return float(_GRID[position]), float(np.clip(depth * n / (n + 50), 0, 1))
+    return float(GRID[position]), float(np.clip(depth * n / (n + 50), 0, 1))
 
 
 def _tail(evidence: Evidence) -> float | None:
@@ -233,15 +236,15 @@ def _tail(evidence: Evidence) -> float | None:
     low, high = evidence.window
     if evidence.low is not None and evidence.low.size >= 5:
         centre, spread = robust_spread(evidence.low)
-        value = centre + _TAIL_WIDTHS * max(spread, _STEP)
+        value = centre + TAIL_WIDTHS * max(spread, _STEP)
     elif evidence.high is not None and evidence.high.size >= 5:
         centre, spread = robust_spread(evidence.high)
-        value = centre - _TAIL_WIDTHS * max(spread, _STEP)
+        value = centre - TAIL_WIDTHS * max(spread, _STEP)
     elif evidence.values.size >= 5:
         centre, spread = robust_spread(evidence.values)
         # Alone in the upper half of the display a peak is stained, in the lower it is not.
         stained = centre > 0.5 if evidence.tallest is None else evidence.tallest == "high"
-        value = centre + (-_TAIL_WIDTHS if stained else _TAIL_WIDTHS) * max(spread, _STEP)
+        value = centre + (-TAIL_WIDTHS if stained else TAIL_WIDTHS) * max(spread, _STEP)
     elif math.isfinite(low) and math.isfinite(high):
         return (low + high) / 2
     else:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from immunerecon.gating.scale import Scale
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 SLOPE_GRID = np.linspace(-0.3, 1.2, 151)
 _DECADE = 1 / 4.5  # of the display, as on a logicle scale over 4.5 decades
@@ -74,6 +75,16 @@ def columns_of(values: Floats, dimensions: Sequence[str]) -> dict[str, Floats]:
         else column
         for name, column in zip(dimensions, values.T, strict=True)
     }
+
+
+def scatter_on_display(feature: Doubles) -> Doubles:
+    """Return the display value of a scatter feature: the inverse of what `features` does."""
+    return np.asarray(10 ** ((feature - 1) / _DECADE))
+
+
+def display_slope(feature: Doubles) -> Doubles:
+    """Return how far the display moves for a unit of a scatter feature."""
+    return np.asarray(scatter_on_display(feature) * np.log(10) / _DECADE)
 
 
 def gain_slopes(scales: Mapping[str, Scale], dimensions: Sequence[str]) -> Floats:

@@ -1,5 +1,6 @@
 """A tube with its populations: which events lie in each, by which gate, placed by what."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -39,6 +40,8 @@ class PlacedGate:
         of cells are placed.
     sides
         The sides of boundaries that the strategy gates it by, where it does.
+    standard_error
+        Of the place of its least certain edge, on the display scale; NaN where it is not known.
     """
 
     population: str
@@ -48,6 +51,7 @@ class PlacedGate:
     source: str = "data"
     confidence: float = 1.0
     sides: tuple[Signed, ...] = ()
+    standard_error: float = math.nan
 
 
 @dataclass(frozen=True)

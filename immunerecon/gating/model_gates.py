@@ -67,7 +67,10 @@ def gate_by_model(
     inside[parents] = gate.contains({key: column[parents] for key, column in seen.items()})
     own = model.told_by_itself(name, plane) >= _OWN
     source = "model" if _fails(model, name, inside) else "data" if own else "borrowed"
-    return ModelGate(PlacedGate(name, parent, gate, "", source, model.certainty(name)), inside)
+    error = model.standard_error(name, plane)
+    certainty = model.certainty(name)
+    placed = PlacedGate(name, parent, gate, "", source, certainty, standard_error=error)
+    return ModelGate(placed, inside)
 
 
 def what_is_left(
@@ -77,9 +80,11 @@ def what_is_left(
     inside = ~other.inside if parents is None else parents & ~other.inside
     gone = other.placed
     certainty = model.certainty(name)
-    return ModelGate(
-        PlacedGate(name, parent, None, gone.population, gone.source, certainty), inside
+    error = gone.standard_error
+    placed = PlacedGate(
+        name, parent, None, gone.population, gone.source, certainty, standard_error=error
     )
+    return ModelGate(placed, inside)
 
 
 def _fails(model: ModelledEvents, name: str, inside: Bools) -> bool:

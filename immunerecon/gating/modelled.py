@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.cell_types import CellType
-from immunerecon.gating.features import features
+from immunerecon.gating.features import display_slope, features, is_scatter
 from immunerecon.gating.mixture import Mixture, log_densities, mixing_shares
 from immunerecon.gating.placement import Placement
 from immunerecon.gating.shifts import OWN_WOBBLE
@@ -153,6 +153,23 @@ class ModelledEvents:
         doubt = np.square(self.errors / widths).max(axis=1)
         weight = self.shares[:-1][own] + 1e-9
         return float(np.average(1 / (1 + doubt[own]), weights=weight))
+
+    def standard_error(self, population: str, plane: tuple[str, str]) -> float:
+        """Return the standard error of a population's place in a plane, on the display scale.
+
+        That of its kinds' centres, by the tube's gains and by what each kind of cell adds to them.
+        """
+        own = self.kinds_in(population)[:-1]
+        at = [self.mixture.dimensions.index(name) for name in plane]
+        number = self._totals[:-1][own]
+        spreads = np.diagonal(self.mixture.covariances, axis1=1, axis2=2)[own][:, at]
+        noise = spreads / np.maximum(number, 1e-9)[:, None]
+        wobble = OWN_WOBBLE**2 * noise / (OWN_WOBBLE**2 + noise)
+        variance = np.square(self.errors[own][:, at]) + wobble
+        for column, name in enumerate(plane):
+            if is_scatter(name):
+                variance[:, column] *= np.square(display_slope(self.means[own, at[column]]))
+        return float(np.sqrt(np.average(variance, axis=0, weights=number + 1e-9).max()))
 
     def told_by_itself(self, population: str, dimensions: tuple[str, str]) -> float:
         """Return how much of a population's place its own events tell, 0-1; the rest is borrowed.

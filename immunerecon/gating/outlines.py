@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.features import features, is_scatter
+from immunerecon.gating.features import features, is_scatter, scatter_on_display
 from immunerecon.gating.gates import PolygonGate
 from immunerecon.gating.mixture import log_t_constants, roots
 from immunerecon.gating.modelled import ModelledEvents
@@ -28,7 +28,7 @@ _SHORTEST = 1e-3  # display
 _LEAST_OWN, _LEAST_OTHER, _LEAST_BACKGROUND = 0.02, 1e-4, 0.005  # of the parent's events
 _FARTHEST_LEVEL = 14.0  # log odds
 _HALVINGS = 14
-_SISTERS_AHEAD = -4.0  # log odds; farther into what is a sister population's no gate reaches
+_SISTERS_AHEAD = -7.0  # log odds; farther into what is a sister population's no gate reaches
 _INSIDE_OUT = 1.4  # log odds at the origin of the rays, where there is choice (4 to 1)
 
 
@@ -180,7 +180,7 @@ def _on_display(places: Doubles, dimensions: tuple[str, str]) -> Doubles:
     found = places.copy()
     for column, name in enumerate(dimensions):
         if is_scatter(name):
-            found[:, column] = 10 ** (4.5 * (places[:, column] - 1))
+            found[:, column] = scatter_on_display(places[:, column])
     return found
 
 

@@ -85,7 +85,9 @@ class PlacedGates:
             When no such population was gated.
         """
         old = self.gate_of(population)
-        new = replace(old, gate=gate, without="", source="override", confidence=1.0)
+        new = replace(
+            old, gate=gate, without="", source="override", confidence=1.0, standard_error=0.0
+        )
         released = self.below(population) & self.counted.keys()
         gates = (
             new

@@ -46,10 +46,12 @@ def rescale_evidence(evidence: TubeEvidence, *, own: Scales, common: Scales) -> 
 
 
 def _rescaled(boundary: Boundary, own: Scales, common: Scales) -> Boundary:
-    value = np.array([boundary.value], dtype=np.float32)
-    return replace(
-        boundary, value=float(_moved(value, own[boundary.marker], common[boundary.marker])[0])
-    )
+    about = boundary.value + boundary.standard_error * np.array([-1, 0, 1])
+    about[1] = boundary.value  # known, even where its error is not
+    low, value, high = _moved(
+        about.astype(np.float32), own[boundary.marker], common[boundary.marker]
+    ).tolist()
+    return replace(boundary, value=value, standard_error=(high - low) / 2)
 
 
 def _moved(

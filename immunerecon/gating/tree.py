@@ -18,6 +18,7 @@ from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.planes import gating_plane
 from immunerecon.gating.scale import Scale
 from immunerecon.gating.shapes import bead_gate, singlet_gate
+from immunerecon.gating.standard_errors import standard_error
 from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection, Signed, Strategy
 
 Floats = NDArray[np.float32]
@@ -114,7 +115,10 @@ class Tree:
             if rule.without in self.dropped:
                 return f"no {rule.without} to leave out"
             other = self.gates[rule.without]
-            return PlacedGate(name, parent, None, rule.without, other.source, other.confidence)
+            error = other.standard_error
+            return PlacedGate(
+                name, parent, None, rule.without, other.source, other.confidence, (), error
+            )
         if rule.fixed is not None:
             return PlacedGate(name, parent, rule.fixed, "", "fixed", 1.0)
         if rule.beads or rule.singlets:
@@ -153,8 +157,9 @@ class Tree:
             sources.pop() if len(sources) == 1 else "borrowed" if "borrowed" in sources else "data"
         )
         confidence = min(boundary.confidence for boundary in used.values())
+        error = max(boundary.standard_error for boundary in used.values())
         gate = between_boundaries(sides, used)
-        return PlacedGate(name, parent, gate, "", source, confidence, sides)
+        return PlacedGate(name, parent, gate, "", source, confidence, sides, error)
 
     def boundary(self, name: str) -> Boundary | None:
         """Return a boundary, placed when it is first asked for; None where nothing places it."""
@@ -168,7 +173,7 @@ class Tree:
         scale = self.scales[rule.marker]
         if rule.fixed is not None:
             value = float(scale.apply(np.array([rule.fixed], dtype=np.float32))[0])
-            return Boundary(name, rule.marker, value, "fixed", 1.0, "fixed")
+            return Boundary(name, rule.marker, value, "fixed", 1.0, "fixed", 0.0)
         assert rule.within is not None  # the strategy file's check: found by data or fixed
         low, high = (
             self._values(selection, rule.marker) if selection else None
@@ -184,7 +189,8 @@ class Tree:
         value, confidence, method = place_boundary(evidence)
         if math.isnan(value):
             return None
-        return Boundary(name, rule.marker, value, "data", confidence, method)
+        error = standard_error(evidence, value, method)
+        return Boundary(name, rule.marker, value, "data", confidence, method, error)
 
     def _values(self, selection: Selection, marker: str) -> Floats:
         return self.columns[marker][_spread(self.select(selection))]

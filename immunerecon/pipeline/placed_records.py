@@ -74,6 +74,7 @@ def gate_facts(placed: PlacedGate) -> dict[str, Any]:
         "parameters": gate.parameters() if gate else {"without": placed.without},
         "source": placed.source,
         "confidence": placed.confidence,
+        "standard_error": placed.standard_error,
     }
 
 
@@ -104,4 +105,5 @@ def _placed_gate(facts: Mapping[str, Any]) -> PlacedGate:
         source=facts["source"],
         confidence=facts["confidence"],
         sides=tuple(Signed(boundary, positive) for boundary, positive in facts["sides"]),
+        standard_error=facts["standard_error"],
     )

@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "gates": (
         *("file", "population", "dimension_x", "dimension_y", "kind", "parameters"),
-        *("source", "confidence"),
+        *("source", "confidence", "standard_error"),
     ),
     "donor_cells": (
         *("file", "patient", "day", "population", "marker", "total_events", "donor_events"),
