@@ -57,6 +57,7 @@ def compare(trial: Path, way: str) -> pd.DataFrame:
     rows = []
     for file, gated in gate_trial(trial, way).items():
         table = count_populations(gated, TubeVolume()).set_index("population")
+        sources = {gate.population: gate.source for gate in gated.gates}
         for population in (*LARGE, *OVERLAPPING, *OTHERS):
             if (file, population) not in truth.index or population not in table.index:
                 continue
@@ -73,7 +74,7 @@ def compare(trial: Path, way: str) -> pd.DataFrame:
                     "percent": found["percent_of_parent"],
                     "low": found["percent_low"],
                     "high": found["percent_high"],
-                    "source": gated.gate_of(population).source,
+                    "source": sources.get(population, "dropped"),
                 }
             )
     return pd.DataFrame(rows)
