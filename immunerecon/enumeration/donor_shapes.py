@@ -67,10 +67,10 @@ def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generat
         np.where(side, _smoothed(np.array([row[kind] for row in rows]), grid), 0.0)
         for kind, side in enumerate(sides)
     )
-    core = [peak + extend_flank(peak, grid, controls.recipient_end) for peak in peaks]
+    core = peaks + peaks.sum(axis=1, keepdims=True) * _flank_share(controls)
     return Shapes(
         grid=grid,
-        recipient=np.stack([_cumulated(np.array(core)), _cumulated(leak)]),
+        recipient=np.stack([_cumulated(core), _cumulated(leak)]),
         donor=np.stack([_cumulated(donor), _cumulated(miss)]),
     )
 
@@ -90,9 +90,16 @@ def leaked_events(controls: Controls) -> Floats:
     """
     beyond = controls.background
     pooled = controls.blanks.sum(axis=0)
-    flank = extend_flank(np.where(beyond, 0.0, pooled), controls.grid, controls.recipient_end)
-    tail = np.where(beyond, _smoothed(np.where(beyond, pooled, 0.0)[None], controls.grid)[0], 0.0)
+    flank = pooled[~beyond].sum() * _flank_share(controls)
+    tail = _smoothed(np.where(beyond, pooled, 0.0)[None], controls.grid)[0]
     return controls.blanks * np.where(beyond, above_flank(tail, flank), 0.0)
+
+
+def _flank_share(controls: Controls) -> Floats:
+    """Return the flank of the recipient's peak in all blanks, per event of the peak itself."""
+    peak = np.where(controls.background, 0.0, controls.blanks.sum(axis=0))
+    share = extend_flank(peak, controls.grid, controls.recipient_end) / peak.sum()
+    return np.asarray(share, dtype=float)
 
 
 def bin_edges(controls: Controls) -> Floats:
