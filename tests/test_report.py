@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
+from matplotlib.image import imread, imsave
 
 from immunerecon.figures.courses import Limits
 from immunerecon.figures.trees import gating_tree
@@ -25,7 +25,10 @@ from immunerecon.report.draw_tables import draw_rows
 from immunerecon.report.drawings import draw_patient, draw_study, representative
 from immunerecon.report.embedding import embed_figure
 from immunerecon.report.flow import patient_flow, tube_flow
-from immunerecon.report.methods import tell_methods
+from immunerecon.report.gate_rows import gate_rows
+from immunerecon.report.lean_images import lean_png
+from immunerecon.report.methods import references, tell_methods
+from immunerecon.report.miflowcyt import LABORATORY, checklist
 from immunerecon.report.page import render_page, write_page
 from immunerecon.report.thumbnails import make_thumbnail
 
@@ -447,11 +450,91 @@ def test_patient_facts_hold_dose_and_events_but_no_person(page):
     )
 
 
+def fixed_gates():
+    return study().gates.assign(source="fixed")
+
+
+ACQUIRED = {
+    "panel": "lineage",
+    "n_files": 5,
+    "cytometer": "FACSCanto",
+    "software": "",
+    "compensation": "keyword",
+    "markers": {
+        "CD3": {"channel": "FITC-A", "label": "CD3 FITC", "voltage": "450, 460"},
+        "FSC-A": {"channel": "FSC-A", "label": "", "voltage": "300"},
+    },
+}
+
+
+def test_checklist_has_every_item_of_the_standard_in_order():
+    numbers = [item.number for item in checklist(study())]
+    assert numbers == [f"1.{n}" for n in range(1, 9)] + [
+        *("2.1", "2.2", "2.3", "2.4", "3.1", "3.2", "3.3", "4.1", "4.2", "4.3", "4.4")
+    ]
+
+
+def test_checklist_tells_what_the_data_tell():
+    run = RUN | {"acquisition": [ACQUIRED, ACQUIRED | {"n_files": 1, "compensation": ""}]}
+    told = {item.number: " ".join(item.told) for item in checklist(study(run=run))}
+    assert told["1.3"].startswith("Day from infusion: 3 time points, day −7 to 14.")
+    assert "1 of 6 files could not be used; 2 of 6 files are flagged" in told["1.8"]
+    assert "Controls: 1 donor control." in told["1.8"]
+    assert "CD3 (CD3 FITC, FITC-A)" in told["2.4"] and "FSC" not in told["2.4"]
+    assert told["3.2"] == "The files name FACSCanto."
+    assert "FITC-A 450, 460; FSC-A 300" in told["3.3"]
+    assert told["4.2"] == "5 files by the spillover matrix in the file. 1 file not compensated."
+
+
+def test_checklist_leaves_to_the_laboratory_what_the_data_cannot_tell():
+    found = {item.number: item for item in checklist(study())}
+    for number in ("1.1", "1.2", "1.4", "1.5", "1.7", "3.1", "3.2"):
+        assert not found[number].told and found[number].missing == LABORATORY, number
+    assert "lysis" in found["2.3"].missing and not found["2.3"].told
+
+
+def test_checklist_stands_in_the_page(page):
+    assert "MIFlowCyt checklist" in page.text("h3")
+    assert any("To be filled in by the laboratory" in text for text in page.text("td"))
+
+
+def test_each_gate_is_told_with_the_share_inside():
+    populations = POPULATIONS.assign(
+        percent_of_parent=[10.0, 2.0, 30.0, np.nan, 99.0, 20.0], parent="Lymphocytes"
+    )
+    populations["file"] = [
+        *("P1/day-7.fcs", "P1/day7.fcs", "P1/day14.fcs", "x", "product.fcs", "P2/day-7.fcs")
+    ]
+    (row,) = gate_rows(
+        study(
+            populations=populations,
+            gates=study().gates.assign(kind="polygon", dimension_x="CD3", dimension_y="CD56"),
+        )
+    )
+    assert (row.population, row.parent, row.shape) == ("NK", "Lymphocytes", "polygon CD3 × CD56")
+    assert (row.tubes, row.lowest, row.median, row.highest) == (4, "2.0", "15.0", "30.0")
+    assert row.placed_by == "data 1, borrowed 1, model 2"
+
+
+def test_pictures_become_smaller_and_keep_their_colours():
+    rows = np.zeros((40, 40, 4))
+    rows[:20] = (0.0, 0.45, 0.7, 1.0)
+    stream = io.BytesIO()
+    imsave(stream, rows)
+    found = imread(io.BytesIO(lean_png(stream.getvalue())))[..., :3]
+    assert np.abs(found[:20] - (0.0, 0.45, 0.7)).max() < 0.01
+    assert (found[20:] == 1).all()  # what was transparent is white
+
+
 def test_methods_follow_the_study():
     told = " ".join(tell_methods(study()))
     assert "immunerecon 0.1.0" in told and "lineage 1.0.0" in told
     assert "the first of 2 consecutive draws" in told and "NK: 100 cells per µL" in told
-    assert "a model of all kinds of cells in the panel's tubes (2 of 4 gates)" in told
+    assert "the model, which counts event by event where no gate can stand for it (2 of 4" in told
+    assert "share a mixture model of their kinds of cells" in told
+    assert "mixture model" not in tell_methods(study(gates=fixed_gates()))[0]
+    cited = {int(n) for n in re.findall(r"\[(\d+)\]", told)}
+    assert cited == set(range(1, len(references()) + 1))
     assert "anti-HLA" in told
     assert "anti-HLA" not in " ".join(tell_methods(study(donor_cells=DONORS.iloc[:0])))
 

@@ -12,6 +12,7 @@ from immunerecon.errors import ResultsError
 from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.override import Override
+from immunerecon.pipeline.acquisitions import acquisition_facts
 from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
 from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
@@ -226,6 +227,7 @@ def _facts(study: Study, stages: Stages, plan: Plan) -> dict[str, object]:
         "inputs": {study.samples[i].file: s.facts["sha256"] for i, s in stages.surveys.items()},
         "study_files": {name: file_digest(study.folder / name) for name in study_files(study)},
         "parameters": study.settings.model_dump(mode="json"),
+        "acquisition": acquisition_facts(study, stages.surveys),
         # A FlowJo workspace may have other gates for each file.
         "strategies": {name: ", ".join(sorted(found)) for name, found in versions.items()},
     }

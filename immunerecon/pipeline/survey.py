@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.cytometry.acquisition import acquisition_batch
+from immunerecon.cytometry.instruments import detectors_of, instrument_of
 from immunerecon.cytometry.quality import Cleaning, clean
 from immunerecon.cytometry.transforms import logicle_width
 from immunerecon.cytometry.tube import Channel, Events, Tube
@@ -34,10 +35,11 @@ def survey_tube(job: TubeJob) -> Record:
     -------
     Record
         Facts sha256, n_events, markers (channel of each), tops (largest value or ``$PnR``),
-        widths (logicle width of each fluorescence), acquired (label of day and cytometer), flags,
-        cleaning (what was left out and why), and for a tube that is gated its evidence on its own
-        display scales, or `silent`: why it has none. Array ``kept``: the clean events as packed
-        bits, where some are left out.
+        widths (logicle width of each fluorescence), acquired (label of day and cytometer),
+        acquisition (cytometer, software, spillover, detector of each marker), flags, cleaning (what
+        was left out and why), and for a tube that is gated its evidence on its own display scales,
+        or `silent`: why it has none. Array ``kept``: the clean events as packed bits, where some
+        are left out.
 
     Notes
     -----
@@ -49,13 +51,19 @@ def survey_tube(job: TubeJob) -> Record:
     rows = np.flatnonzero(cleaning.kept)
     stride = max(1, -(-rows.size // MOST_EVENTS))
     sample = compensated_for(raw.take(rows[::stride]), job)
+    markers = markers_of(raw, job)
     facts: dict[str, Any] = {
         "sha256": raw.sha256,
         "n_events": raw.n_events,
         "acquired": acquisition_batch(raw.keywords),
         "flags": list(sample.flags),
         "cleaning": {key: value for key, value in asdict(cleaning).items() if key != "kept"},
-        **_display(raw, sample, job),
+        "acquisition": {
+            **instrument_of(raw),
+            "compensation": sample.compensation,
+            "detectors": detectors_of(raw, markers),
+        },
+        **_display(raw, sample, job, markers),
     }
     kept = {} if cleaning.kept.all() else {"kept": np.packbits(cleaning.kept)}
     if not job.gated or job.strategy.is_fixed:
@@ -78,9 +86,10 @@ def cleaning_of(survey: Record) -> Cleaning:
     return Cleaning(kept, **{**facts, "flags": tuple(facts["flags"])})
 
 
-def _display(raw: Tube, sample: Tube, job: TubeJob) -> dict[str, Mapping[str, Any]]:
+def _display(
+    raw: Tube, sample: Tube, job: TubeJob, markers: Mapping[str, str]
+) -> dict[str, Mapping[str, Any]]:
     """Return markers, tops and widths, from which display scales are chosen."""
-    markers = markers_of(raw, job)
     channels = {channel.name: channel for channel in raw.channels}
     used = {marker: markers[marker] for marker in job.strategy.markers() if marker in markers}
     some = max(1, sample.n_events // _ENOUGH_EVENTS)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from immunerecon.figures.saving import render_figure
+from immunerecon.report.lean_images import lean_png, lean_svg
 from immunerecon.report.thumbnails import data_uri
 
 PNG_DPI = 160  # 1150 pixels across two columns
-_KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EmbeddedFigure:
 def embed_figure(
     figure: Figure, file_format: str, *, alt: str, caption: str, title: str = ""
 ) -> EmbeddedFigure:
-    """Return a figure for the page, on a transparent ground.
+    """Return a figure for the page, whose style gives it a light ground.
 
     Parameters
     ----------
@@ -49,5 +49,5 @@ def embed_figure(
     """
     content = render_figure(figure, file_format, dpi=PNG_DPI, transparent=True)
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    source = data_uri(content, _KINDS[file_format])
+    source = lean_svg(content) if file_format == "svg" else data_uri(lean_png(content), "image/png")
     return EmbeddedFigure(source, width, height, alt, caption, title)

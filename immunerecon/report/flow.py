@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from immunerecon.report.contents import ReportData
 from immunerecon.report.wording import tell_count
 
-_ROLES = {
+ROLES = {
     "draw": "draw",
     "recipient_control": "recipient control",
     "donor_control": "donor control",
@@ -69,7 +69,7 @@ def tube_flow(data: ReportData) -> tuple[Step, ...]:
     samples = data.samples
     status = samples["status"].value_counts()
     failed, flagged = int(status.get("failed", 0)), int(status.get("flagged", 0))
-    roles = samples["role"].map(_ROLES).value_counts()
+    roles = samples["role"].map(ROLES).value_counts()
     kinds = tuple(tell_count(int(number), str(role)) for role, number in roles.items())
     return (
         Step(len(samples), "FCS files", kinds),

@@ -18,7 +18,9 @@ from immunerecon.report.draw_tables import COUNTED, DONORS
 from immunerecon.report.drawings import draw_study
 from immunerecon.report.embedding import EmbeddedFigure, embed_figure
 from immunerecon.report.flow import patient_flow, tube_flow
+from immunerecon.report.gate_rows import gate_rows
 from immunerecon.report.methods import references, tell_methods
+from immunerecon.report.miflowcyt import LABORATORY, checklist
 from immunerecon.report.override_rows import override_rows
 from immunerecon.report.patients import patient_page
 from immunerecon.report.wording import tell_day, tell_population, tell_setting
@@ -93,6 +95,9 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         ],
         methods=tell_methods(data),
         papers=references(),
+        checklist=checklist(data),
+        laboratory=LABORATORY,
+        gate_rows=gate_rows(data),
         provenance=_provenance(data.run),
         inputs=sorted(data.run.get("inputs", {}).items()),
     )
