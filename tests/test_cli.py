@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from immunerecon.cli import app
+from immunerecon.gating.strategy_file import load_strategy, shipped_strategies, strategies_folder
 
 
 def immunerecon(*arguments: object) -> Result:
@@ -90,7 +91,22 @@ def test_simulate_makes_a_study_that_validates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["init", "run", "validate", "simulate", "figures", "report", "export", "kinetics", "events"],
+    [
+        "init",
+        "run",
+        "validate",
+        "simulate",
+        "figures",
+        "report",
+        "export",
+        "kinetics",
+        "events",
+        "strategies",
+        "review",
+        "watch",
+        "verify",
+        "import-gates",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = immunerecon(command, "--help")
@@ -141,3 +157,39 @@ def test_planning_says_when_no_number_of_events_helps() -> None:
     assert steady.exit_code == 0
     assert unsteady.exit_code != 0
     assert "reduce the background" in unsteady.output
+
+
+def test_strategies_are_listed_each_with_its_markers() -> None:
+    result = immunerecon("strategies")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("donor_nk 1.0.0: "))
+    assert "HLA-A2" in lines[place + 1]
+    assert sum(not line.startswith("  ") for line in lines) == len(shipped_strategies()) + 1
+
+
+def test_a_strategy_is_described_as_the_tree_of_its_gates() -> None:
+    result = immunerecon("strategies", "lineage")
+    assert result.exit_code == 0
+    depth = {
+        line.split(":")[0].strip(): len(line) - len(line.lstrip())
+        for line in result.output.splitlines()
+    }
+    assert depth["Lymphocytes"] < depth["T"] == depth["NK"] < depth["CD4_T"] == depth["NKT_like"]
+    assert "NK: CD3- CD56+" in result.output
+    assert set(load_strategy("lineage").populations) <= set(depth)
+
+
+def test_a_strategy_of_the_laboratory_is_described_from_its_file(tmp_path: Path) -> None:
+    own, shipped = tmp_path / "ours.yaml", strategies_folder() / "lineage.yaml"
+    own.write_text(shipped.read_text("utf-8").replace("name: lineage", "name: ours"), "utf-8")
+    result = immunerecon("strategies", own)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("ours 1.0.0: ")
+
+
+def test_an_unknown_strategy_ends_with_those_that_there_are() -> None:
+    result = immunerecon("strategies", "linage")
+    assert result.exit_code == 2
+    assert "'linage'" in result.output
+    assert "lineage" in result.output.split("'linage'")[1]

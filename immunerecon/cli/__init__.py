@@ -6,10 +6,20 @@ gates of both (`gates`), those of other programs (`exchange`), or neither (`plan
 imports what it needs when it runs.
 """
 
-from immunerecon.cli import exchange, gates, planning, results, simulating, studies
+from immunerecon.cli import exchange, gates, planning, results, simulating, strategies, studies
 from immunerecon.cli.application import app
 
-__all__ = ["app", "exchange", "gates", "main", "planning", "results", "simulating", "studies"]
+__all__ = [
+    "app",
+    "exchange",
+    "gates",
+    "main",
+    "planning",
+    "results",
+    "simulating",
+    "strategies",
+    "studies",
+]
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from immunerecon.errors import ImmunereconError, StudyError
 # As a study goes: made, checked, run, looked at, handed on.
 _ORDER = (
     "init",
+    "strategies",
     "validate",
     "run",
     "watch",
