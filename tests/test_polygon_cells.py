@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flowutils.gating import points_in_polygon
 
-from immunerecon.gating.polygon_cells import points_inside, points_near_edges
+from immunerecon.gating.polygon_cells import points_inside, points_inside_and_near
 
 STAR = ((0.5, 1.0), (0.2, 0.1), (0.95, 0.65), (0.05, 0.65), (0.8, 0.1))  # crosses itself
 SHAPES = {
@@ -69,8 +69,10 @@ def test_no_point_near_an_edge_is_missed(name: str) -> None:
     rounded = wanted.astype(np.float32)
     near = rounded[(np.abs(rounded - wanted) < 0.4 * margin).all(axis=1)]
     x, y = near.T
-    assert points_near_edges(x, y, SHAPES[name], margin=tuple(margin)).size == x.size
+    inside, found = points_inside_and_near(x, y, SHAPES[name], margin=tuple(margin))
+    np.testing.assert_array_equal(inside, points_inside(x, y, SHAPES[name]))
+    assert found.size == x.size
     assert x.size > 10_000 or name == "far from 0"  # where single precision has no such places
     x, y = points(SHAPES[name])
-    few = points_near_edges(x, y, SHAPES[name], margin=tuple(1e-6 * extent))
+    _, few = points_inside_and_near(x, y, SHAPES[name], margin=tuple(1e-6 * extent))
     assert few.size < 0.6 * x.size  # of which a third were put on edges

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from immunerecon.files import write_atomically
-from immunerecon.pipeline.records import Record, load_record, record_key, save_record
+from immunerecon.pipeline.records import (
+    Record,
+    load_record,
+    record_key,
+    save_record,
+    value_digest,
+)
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -74,3 +80,12 @@ def test_a_failed_write_leaves_what_stood_there(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_change_deep_in_an_array_changes_the_digest() -> None:
+    values = np.zeros(5_000, dtype=np.float32)
+    other = values.copy()
+    other[2_500] = 1
+    assert value_digest(((values,), 1)) == value_digest(((values.copy(),), 1))
+    assert value_digest(((values,), 1)) != value_digest(((other,), 1))
+    assert value_digest([values[:2], values[2:]]) != value_digest([values])

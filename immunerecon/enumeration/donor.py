@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from immunerecon.enumeration.donor_controls import Controls, align_controls
+from immunerecon.enumeration.donor_controls import Controls
+from immunerecon.enumeration.donor_given import Given, aligned, modelled
 from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit, Mixture
 from immunerecon.enumeration.donor_posterior import (
     as_blank,
     bin_draw,
-    build_mixture,
     fit_draw,
     posterior_interval,
     raw_fraction,
@@ -19,7 +19,6 @@ from immunerecon.enumeration.donor_posterior import (
     split_draw,
 )
 from immunerecon.enumeration.donor_results import Call, DonorEstimate, DonorSettings, FittedParts
-from immunerecon.enumeration.donor_shapes import smooth_shapes
 from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes, collect_tubes, suppose_donor
 from immunerecon.enumeration.limits import Limits, limits_above
 from immunerecon.enumeration.proportions import Counted, lang_reiczigel, rogan_gladen
@@ -110,7 +109,8 @@ def estimate_donor_fraction(
         tubes = tubes if tubes.donor else suppose_donor(tubes)
     except EstimationError as error:
         return replace(nothing, reason=str(error))
-    controls = align_controls(tubes)
+    given = Given.of(tubes, settings)
+    controls = aligned(given)
     sensitivity, specificity = _share(controls.donor_seen), _share(controls.blank_clean)
     youden = sensitivity + specificity - 1
     known = replace(
@@ -126,7 +126,7 @@ def estimate_donor_fraction(
             f"at least {settings.min_youden:.2f} needed"
         )
         return replace(known, reason=reason)
-    return _judge(controls, controls.place(tubes.draw), known=known, settings=settings)
+    return _judge(given, controls.place(tubes.draw), known=known)
 
 
 def _drop_small(tubes: MarkerTubes, least: int) -> tuple[MarkerTubes, tuple[str, ...]]:
@@ -163,14 +163,9 @@ def _refusal(tubes: MarkerTubes, settings: DonorSettings) -> str:
     return ""
 
 
-def _judge(
-    controls: Controls, values: Floats, *, known: DonorEstimate, settings: DonorSettings
-) -> DonorEstimate:
+def _judge(given: Given, values: Floats, *, known: DonorEstimate) -> DonorEstimate:
     """Fit the draw, and say what it shows."""
-    rng = np.random.default_rng(settings.seed)
-    model = build_mixture(
-        controls, smooth_shapes(controls, replicates=settings.replicates, rng=rng)
-    )
+    controls, settings, (model, rng) = aligned(given), given.settings, modelled(given)
     total = len(values)
     counts = bin_draw(values, model.edges)
     fit = fit_draw(model, counts)

@@ -90,13 +90,18 @@ class ModelledEvents:
         """
         names = self.mixture.dimensions
         values = features({name: columns[name][events] for name in names}, names)
-        density = log_densities(values, self.means, self.mixture).astype(np.float64)
-        joint = density + np.log(self.shares + 1e-300)
-        joint = np.exp(joint - joint.max(axis=1, keepdims=True, initial=-np.inf))
-        chance = joint[:, self.kinds_in(population)].sum(axis=1) / joint.sum(axis=1)
+        joint = log_densities(values, self.means, self.mixture).T  # a row a kind
+        joint += np.log(self.shares + 1e-300).astype(np.float32)[:, None]
+        joint -= joint.max(axis=0)
+        np.exp(joint, out=joint)
+        own = self.kinds_in(population)
+        with np.errstate(divide="ignore", over="ignore"):
+            against = joint[~own].sum(axis=0) / joint[own].sum(axis=0)
         wanted = min(round(self.expected(population)), len(events))
-        rows = events[np.sort(np.argsort(-chance, kind="stable")[:wanted])]
-        return rows, np.isin(self.events, rows, assume_unique=True)
+        rows = events[_least(against, wanted)]
+        taken = np.zeros(max(self.events.max(initial=0), rows.max(initial=0)) + 1, dtype=np.bool_)
+        taken[rows] = True
+        return rows, taken[self.events]
 
     @cached_property
     def _totals(self) -> Doubles:
@@ -186,6 +191,16 @@ class ModelledEvents:
     def strangers(self) -> float:
         """Return the share of events that are like no listed kind of cell."""
         return float(self.shares[-1])
+
+
+def _least(values: Floats, number: int) -> Bools:
+    """Return which are the least so many values; of equal ones the first."""
+    if number == 0:
+        return np.zeros(len(values), dtype=np.bool_)
+    limit = np.partition(values, number - 1)[number - 1]
+    chosen = values < limit
+    chosen[np.flatnonzero(values == limit)[: number - np.count_nonzero(chosen)]] = True
+    return np.asarray(chosen)
 
 
 def model_events(

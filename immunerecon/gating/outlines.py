@@ -18,6 +18,7 @@ from immunerecon.gating.modelled import ModelledEvents
 Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 _RAYS = 20
 _STEPS = np.linspace(0, 1, 97)[1:] ** 1.5  # along a ray, denser near its origin
@@ -28,6 +29,7 @@ _SHORTEST = 1e-3  # display
 _LEAST_OWN, _LEAST_OTHER, _LEAST_BACKGROUND = 0.02, 1e-4, 0.005  # of the parent's events
 _FARTHEST_LEVEL = 14.0  # log odds
 _HALVINGS = 14
+_DIGITS = 6  # of a number of events
 _SISTERS_AHEAD = -7.0  # log odds; farther into what is a sister population's no gate reaches
 _INSIDE_OUT = 1.4  # log odds at the origin of the rays, where there is choice (4 to 1)
 
@@ -105,34 +107,43 @@ def _level(
 ) -> float:
     """Return the level nearest to 0 at which the gate holds the wanted number of events."""
 
-    def holds(level: float, some: Bools) -> Bools:
-        inside = np.zeros_like(some)
-        columns = {name: column[some] for name, column in events.items()}
-        inside[some] = gate_at(level).contains(columns)
-        return inside
+    def holds(level: float, some: Rows) -> Bools:
+        return gate_at(level).contains({name: column[some] for name, column in events.items()})
 
-    everything = np.ones(len(weights), dtype=np.bool_)
+    everything = np.arange(len(weights))
     even = holds(0.0, everything)
-    too_many = weights[even].sum() > wanted
-    if weights[even].sum() == wanted:
+    number = _total(weights[even])
+    if number == wanted:
         return 0.0
+    too_many = number > wanted
     near, far = 0.0, _FARTHEST_LEVEL if too_many else -_FARTHEST_LEVEL
+    misses = {near: abs(number - wanted)}
     # Gates of two levels lie one in the other, so only events between them are open.
-    sure, outer = (holds(far, even), even) if too_many else (even, holds(far, everything))
-    misses = {level: abs(weights[held].sum() - wanted) for level, held in (
-        (near, even), (far, sure if too_many else outer))}  # fmt: skip
+    if too_many:
+        farthest = even.copy()
+        farthest[even] = holds(far, everything[even])
+        sure, unsure = _total(weights[farthest]), everything[even & ~farthest]
+    else:
+        farthest = holds(far, everything)
+        sure, unsure = number, everything[farthest & ~even]
+    misses[far] = abs(_total(weights[farthest]) - wanted)
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
-        held = sure | holds(middle, outer & ~sure)
-        number = weights[held].sum()
-        misses[middle] = abs(number - wanted)
+        inside = holds(middle, unsure)
+        number = sure + _total(weights[unsure[inside]])
+        misses[middle] = round(abs(number - wanted), _DIGITS)
         beyond = number > wanted if too_many else number < wanted
         if beyond == too_many:  # the gates still to be tried lie within this one
-            outer = held
+            unsure = unsure[inside]
         else:
-            sure = held
+            sure, unsure = number, unsure[~inside]
         near, far = (middle, far) if beyond else (near, middle)
     return min(misses, key=lambda level: (misses[level], abs(level)))
+
+
+def _total(weights: Doubles) -> float:
+    """Return the sum of weights without the noise of its rounding."""
+    return round(float(weights.sum()), _DIGITS)
 
 
 def _first_below(profile: Doubles, level: float) -> Doubles:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from immunerecon.errors import StrategyError
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.dimensions import Events
-from immunerecon.gating.edges import near_edge
+from immunerecon.gating.edges import inside_and_near_edge
 from immunerecon.gating.gate_kinds import BooleanGate
 from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import GatedTube, Indices, PlacedGate
@@ -206,10 +206,10 @@ def events_inside(
     values = {name: columns[name] for name in placed.gate.dimensions}
     if len(events) < len(members[""]):  # else nothing to pick out
         values = {name: of[events] for name, of in values.items()}
-    inside = placed.gate.contains(values)
-    if exact is not None:
-        near = near_edge(placed.gate, values, exact.margins)
-        inside[near] = placed.gate.contains(exact.columns(placed.gate.dimensions, events[near]))
+    if exact is None:
+        return events[placed.gate.contains(values)]
+    inside, near = inside_and_near_edge(placed.gate, values, exact.margins)
+    inside[near] = placed.gate.contains(exact.columns(placed.gate.dimensions, events[near]))
     return events[inside]
 
 

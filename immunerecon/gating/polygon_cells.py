@@ -46,57 +46,61 @@ def points_inside(x: Floats, y: Floats, vertices: Vertices) -> Mask:
     >>> points_inside(np.float32([0.5, 0.0, 1.1]), np.float32([0.5, 0.2, 0.5]), square)
     array([ True,  True, False])
     """
-    found = _kinds_of(x, y, vertices)
-    if found is None:
+    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
+    if cells is None:
         return _exactly_inside(x, y, vertices)
-    inside: Mask = found == _INSIDE
-    touched = np.flatnonzero(found == _TOUCHED)
-    inside[touched] = _exactly_inside(x[touched], y[touched], vertices)
-    return inside
+    return _inside_and_touched(x, y, vertices, cells)[0]
 
 
-def points_near_edges(
+def points_inside_and_near(
     x: Floats, y: Floats, vertices: Vertices, *, margin: tuple[float, float]
-) -> Rows:
-    """Return places of points among which are all that lie near an edge of a polygon.
+) -> tuple[Mask, Rows]:
+    """Return which points lie in a polygon, and which of them near an edge.
 
     Parameters
     ----------
-    x, y : ndarray, shape (n,)
-        Points.
-    vertices
-        Of the polygon.
+    x, y, vertices
+        As for `points_inside`.
     margin
         How near, along either axis.
 
     Returns
     -------
-    ndarray of int
-        Ascending; some may lie a little farther off.
+    inside : ndarray of bool, shape (n,)
+    near : ndarray of int
+        Ascending; all that lie near, and some a little farther off.
 
     Examples
     --------
     >>> square = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     >>> x, y = np.float32([0.5, 1.001, 1.1]), np.float32([0.5, 0.2, 0.5])
-    >>> points_near_edges(x, y, square, margin=(0.01, 0.01)).tolist()
-    [1]
+    >>> inside, near = points_inside_and_near(x, y, square, margin=(0.01, 0.01))
+    >>> inside.tolist(), near.tolist()
+    ([True, False, False], [1])
     """
-    corners = np.asarray(vertices, dtype=np.float64)
     cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
     if cells is None or (np.array(margin) * cells.steps > _ROUNDING / 2).any():
+        corners = np.asarray(vertices, dtype=np.float64)
         low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
         around = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
-        sides = np.full(around.size, _SEVERAL)
+        inside, sides = points_inside(x, y, vertices), np.full(around.size, _SEVERAL)
     else:
-        place = _places(x, y, cells)
-        around = np.flatnonzero(cells.kinds.take(place) == _TOUCHED)
-        sides = cells.sides.take(place[around])
-    points = np.stack([x[around], y[around]])
-    near = np.zeros(around.size, dtype=np.bool_)
+        inside, around, sides = _inside_and_touched(x, y, vertices, cells)
+    near = _near_sides(np.stack([x[around], y[around]]), sides, vertices, np.array(margin))
+    return inside, around[near]
+
+
+def _near_sides(points: Floats, sides: NDArray[Any], vertices: Vertices, margin: Doubles) -> Mask:
+    """Return which points, shape (2, n), lie near the side that touches their cell, or any."""
+    corners = np.asarray(vertices, dtype=np.float64)
+    near = np.zeros(sides.size, dtype=np.bool_)
+    order = np.argsort(sides, kind="stable")
+    edges = np.searchsorted(sides[order], np.arange(_SEVERAL, len(corners) + 1))
+    anywhere = order[: edges[1]]
     for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
-        asked = np.flatnonzero((sides == side) | (sides == _SEVERAL))
-        near[asked] |= _near_side(points[:, asked], start, end, np.array(margin))
-    return around[near]
+        asked = np.concatenate([anywhere, order[edges[side + 1] : edges[side + 2]]])
+        near[asked] |= _near_side(points[:, asked], start, end, margin)
+    return near
 
 
 def _near_side(points: Floats, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
@@ -109,10 +113,16 @@ def _near_side(points: Floats, start: Doubles, end: Doubles, margin: Doubles) ->
     return np.asarray(near)
 
 
-def _kinds_of(x: Floats, y: Floats, vertices: Vertices) -> NDArray[np.uint8] | None:
-    """Return the kind of the cell that each point falls into; None where a map is not worth it."""
-    cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
-    return None if cells is None else cells.kinds.take(_places(x, y, cells))
+def _inside_and_touched(
+    x: Floats, y: Floats, vertices: Vertices, cells: "_Cells"
+) -> tuple[Mask, Rows, NDArray[np.int16]]:
+    """Return which points lie inside, those in cells that a side touches, and which side it is."""
+    place = _places(x, y, cells)
+    kinds = cells.kinds.take(place)
+    inside: Mask = kinds == _INSIDE
+    touched = np.flatnonzero(kinds == _TOUCHED)
+    inside[touched] = _exactly_inside(x[touched], y[touched], vertices)
+    return inside, touched, cells.sides.take(place[touched])
 
 
 def _places(x: Floats, y: Floats, cells: "_Cells") -> NDArray[np.intp]:
@@ -197,12 +207,16 @@ def _touched(middles: Doubles, corners: Doubles) -> tuple[NDArray[np.int16], Mas
     sides = np.zeros(middles.shape[:2], dtype=np.int16)
     number = np.zeros(middles.shape[:2], dtype=np.int16)
     for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
-        along = end - start
-        away = middles - (start + end) / 2
+        along, middle = end - start, (start + end) / 2
+        # The cells around the side, one more on each side for what rounding may add.
+        reach = half + np.abs(along) / 2 + 1
+        first, last = (middle - reach).astype(int).clip(0), (middle + reach).astype(int).clip(0) + 1
+        window = slice(first[0], last[0]), slice(first[1], last[1])
+        away = middles[window] - middle
         near = np.abs(away) <= half + np.abs(along) / 2
         across = np.abs(away[..., 0] * along[1] - away[..., 1] * along[0])
         touches = near.all(axis=-1) & (across <= half * np.abs(along).sum())
-        sides[touches] = side
-        number += touches
+        sides[window][touches] = side
+        number[window] += touches
     sides[number > 1] = _SEVERAL
     return sides, number > 0

@@ -78,12 +78,13 @@ def _strata(values: Floats, means: Doubles, mixture: Mixture) -> NDArray[np.int8
     middle = means.mean(axis=0)
     turn = whiten.astype(np.float32)
     centres = ((means - middle) @ whiten).astype(np.float32)
-    squares = np.square(centres).sum(axis=1)
+    squares, twice = np.square(centres).sum(axis=1), -2 * centres
     found = np.empty(len(values), dtype=np.int8)
     for first in range(0, len(values), _BLOCK):
         block = (values[first : first + _BLOCK] - middle.astype(np.float32)) @ turn
         # Squared distance to each centre, less what is the same for all centres; a row a kind.
-        apart = squares[:, None] - 2 * (centres @ block.T)
+        apart = twice @ block.T
+        apart += squares[:, None]
         nearest, least, second = _two_nearest(apart)
         far = np.square(block).sum(axis=1) + least > _CLEAR_SQUARES * block.shape[1]
         doubtful = ((second - least) / 2 < _CLEAR_LEAD) | far
@@ -92,11 +93,17 @@ def _strata(values: Floats, means: Doubles, mixture: Mixture) -> NDArray[np.int8
 
 
 def _two_nearest(apart: Floats) -> tuple[NDArray[np.int8], Floats, Floats]:
-    """Return which row is least in each column, its value, and the next larger one."""
-    nearest = np.zeros(apart.shape[1], dtype=np.int8)
+    """Return which row is least in each column, its value, and the next larger one.
+
+    The number of its row takes the last bits of each value, so that the least one brings it along.
+    """
+    last = (1 << len(apart).bit_length()) - 1
+    bits = apart.view(np.int32)
+    bits &= ~last
+    bits |= np.arange(len(apart), dtype=np.int32)[:, None]
     least, second = apart[0].copy(), np.full_like(apart[0], np.inf)
-    for kind, row in enumerate(apart[1:], start=1):
-        nearest[row < least] = kind
-        np.minimum(second, np.maximum(least, row), out=second)
+    larger = np.empty_like(least)
+    for row in apart[1:]:
+        np.minimum(second, np.maximum(least, row, out=larger), out=second)
         np.minimum(least, row, out=least)
-    return nearest, least, second
+    return (least.view(np.int32) & last).astype(np.int8), least, second

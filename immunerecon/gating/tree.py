@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
 from immunerecon.gating.cell_types import cell_types
+from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import Indices, PlacedGate
 from immunerecon.gating.gates import Gate
 from immunerecon.gating.model_gates import ModelGate, gate_by_model, what_is_left
@@ -53,7 +54,6 @@ class Tree:
             self.dropped[name] = placed
         else:
             self.gates[name] = placed
-            self.members[name] = events_inside(placed, self.columns, self.members)
         if self.strategy.model is not None and name == self.strategy.model.within:
             events = self.events(self.standing(name))
             kinds = cell_types(self.strategy, self.columns)
@@ -69,13 +69,11 @@ class Tree:
             plane = gating_plane(name, self.strategy, mixture=model.mixture, kinds=model.kinds)
             found = gate_by_model(model, name, parent, plane, self.columns, inside)
         if found.placed.source == "model" and found.placed.gate is not None:
-            events, inside = model.likeliest(self.columns, self.events(parent), name)
-            found = replace(found, inside=inside)
-        else:
-            events = events_inside(found.placed, self.columns, self.members)
+            rows, inside = model.likeliest(self.columns, self.events(parent), name)
+            found, self.members[name] = replace(found, inside=inside), rows
         sides = next((s for s in rule.gate if self._can(s)), ())
         self.gates[name] = replace(found.placed, sides=sides)
-        self.by_model[name], self.members[name] = found, events
+        self.by_model[name] = found
 
     def _can(self, sides: tuple[Signed, ...]) -> bool:
         return all(self.strategy.boundaries[s.boundary].marker in self.columns for s in sides)
@@ -83,7 +81,7 @@ class Tree:
     def counted(self) -> dict[str, Indices]:
         """Return the events of each population that the model counts event by event."""
         return {
-            name: self.members[name] for name, gate in self.gates.items() if gate.source == "model"
+            name: self.events(name) for name, gate in self.gates.items() if gate.source == "model"
         }
 
     def expected(self) -> dict[str, float]:
@@ -107,7 +105,12 @@ class Tree:
         return population
 
     def events(self, population: str) -> Indices:
-        """Return the row numbers of a population's events."""
+        """Return the row numbers of a population's events, found when they are first asked for."""
+        if population not in self.members:
+            gate = self.gates[population]
+            for other in needs(gate):
+                self.events(other)
+            self.members[population] = events_inside(gate, self.columns, self.members)
         return self.members[population]
 
     def _placed(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:

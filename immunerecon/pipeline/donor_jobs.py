@@ -1,7 +1,8 @@
 """Which estimates of donor cells a study asks for: each tube with its controls and blanks."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ Floats = NDArray[np.float32]
 Markers = tuple[InformativeMarker, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Controls:
-    """What an estimate is held against.
+    """What an estimate is held against; all draws of a patient share one.
 
     Parameters
     ----------
@@ -110,10 +111,17 @@ def ask_donors(study: Study, stages: Stages) -> list[Asked]:
                 markers,
                 donor_marker=patient.donor_marker,
             )
-            for tube in tubes:
-                for population in DONOR_PARENTS:
-                    asked.append(_ask(study, stages, tube, population, choice, len(asked)))
-    return asked
+            controls = lru_cache(maxsize=None)(partial(_controls, study, stages, patient, panel))
+            asked += [
+                _ask(stages.gated[tube], (tube, population), choice, controls)
+                for tube in tubes
+                for population in DONOR_PARENTS
+            ]
+    seed = study.settings.seed
+    return [
+        one if one.job is None else replace(one, job=replace(one.job, index=index, seed=seed))
+        for index, one in enumerate(asked)
+    ]
 
 
 def estimate_to_record(job: DonorJob) -> Record:
@@ -160,58 +168,59 @@ def _anti_hla(stages: Stages, tube: int) -> Iterator[str]:
 
 
 def _ask(
-    study: Study, stages: Stages, tube: int, population: str, choice: MarkerChoice, index: int
+    record: Record,
+    asked: tuple[int, str],
+    choice: MarkerChoice,
+    controls: Callable[[str, Markers], Controls],
 ) -> Asked:
-    arrays = stages.gated[tube].arrays
-    markers = tuple(m for m in choice.informative if f"donor {population} {m.marker}" in arrays)
+    """Ask for one tube and population; index and seed are still missing."""
+    _, population = asked
+    markers = tuple(
+        m for m in choice.informative if f"donor {population} {m.marker}" in record.arrays
+    )
     if not markers:
         reason = choice.why_rejected if not choice.informative else f"{population} was not gated"
-        return Asked(tube, population, "", reason)
-    draw = _values(stages, tube, population, markers)
+        return Asked(*asked, "", reason)
+    draw = _values(record, population, markers)
     assert draw is not None  # the filter above
-    job = DonorJob(
-        index=index,
-        draw=draw,
-        controls=_controls(study, stages, tube, population, markers),
-        donor_positive=tuple(marker.donor_positive for marker in markers),
-        seed=study.settings.seed,
-    )
-    return Asked(tube, population, " ".join(map(_signed, markers)), "", job)
+    positive = tuple(marker.donor_positive for marker in markers)
+    job = DonorJob(0, draw, controls(population, markers), positive, 0)
+    return Asked(*asked, " ".join(map(_signed, markers)), "", job)
 
 
 def _signed(marker: InformativeMarker) -> str:
     return marker.marker + ("+" if marker.donor_positive else "-")
 
 
-def _values(stages: Stages, tube: int, population: str, markers: Markers) -> Floats | None:
+def _values(record: Record, population: str, markers: Markers) -> Floats | None:
     """Return a tube's values, one column a marker; None where it lacks one of them."""
-    arrays = stages.gated[tube].arrays
     names = [f"donor {population} {marker.marker}" for marker in markers]
-    if not set(names) <= set(arrays):
+    if not set(names) <= set(record.arrays):
         return None
-    return arrays[names[0]] if len(names) == 1 else np.column_stack([arrays[n] for n in names])
+    columns = [record.arrays[name] for name in names]
+    return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
 
 def _controls(
-    study: Study, stages: Stages, tube: int, population: str, markers: Markers
+    study: Study, stages: Stages, patient: Patient, panel: str, population: str, markers: Markers
 ) -> Controls:
-    """Gather the control tubes of a draw's panel."""
-    draw = study.samples[tube]
+    """Gather the control tubes of a patient's draws on a panel."""
     alike = _alike(study, markers)
+    own, name = recipient_controls(study, patient.patient, panel), patient.patient
+    blank = {i for other in alike - {name} for i in recipient_controls(study, other, panel)}
     found: dict[str, list[Floats]] = {"recipient": [], "donor": [], "blank": []}
-    for other in stages.gated:
-        sample = study.samples[other]
-        values = _values(stages, other, population, markers)
-        if values is None or sample.panel != draw.panel:
+    for index, record in stages.gated.items():
+        sample = study.samples[index]
+        if (sample.patient, sample.panel, sample.role) == (name, panel, "donor_control"):
+            kind = "donor"
+        elif index in own or index in blank:
+            kind = "recipient" if index in own else "blank"
+        else:
             continue
-        if sample.role == "donor_control" and sample.patient == draw.patient:
-            found["donor"].append(values)
-        elif other in recipient_controls(study, sample.patient, draw.panel):
-            if sample.patient == draw.patient:
-                found["recipient"].append(values)
-            elif sample.patient in alike:
-                found["blank"].append(values)
-    return Controls(*(tuple(found[key]) for key in ("recipient", "donor", "blank")))
+        values = _values(record, population, markers)
+        if values is not None:
+            found[kind].append(values)
+    return Controls(*(tuple(found[kind]) for kind in ("recipient", "donor", "blank")))
 
 
 def recipient_controls(study: Study, patient: str, panel: str) -> set[int]:

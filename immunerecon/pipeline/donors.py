@@ -1,7 +1,7 @@
 """Donor cells of every draw as a table, and the marker's distributions that they were read from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,12 @@ def estimate_donors(
 def _key(study: Study, one: Asked, job: DonorJob) -> str:
     """Return the name of an estimate's record; its position in the study plays no part."""
     sample = study.samples[one.tube]
-    inputs = value_digest(replace(job, index=0))
-    return record_key("donor", code_version(), sample.file, sample.dataset, one.population, inputs)
+    inputs = value_digest((job.draw, job.donor_positive, job.seed)), _digest_of(job.controls)
+    return record_key("donor", code_version(), sample.file, sample.dataset, one.population, *inputs)
+
+
+# All draws of a patient are held against the same object.
+_digest_of = lru_cache(maxsize=8)(value_digest)
 
 
 def donor_table(

@@ -202,12 +202,16 @@ def _feed(value: object, update: Callable[[bytes], None]) -> None:
         update(f"{value.dtype}{value.shape}".encode())
         update(np.ascontiguousarray(value).tobytes())
     elif is_dataclass(value) and not isinstance(value, type):
-        for part in fields(value):
-            update(part.name.encode())
-            _feed(getattr(value, part.name), update)
+        for attribute in fields(value):
+            update(attribute.name.encode())
+            _feed(getattr(value, attribute.name), update)
     elif isinstance(value, Mapping):
         for key in sorted(value):
             update(str(key).encode())
             _feed(value[key], update)
+    elif isinstance(value, tuple | list):
+        update(f"{len(value)}".encode())
+        for part in value:
+            _feed(part, update)
     else:
         update(repr(value).encode())
