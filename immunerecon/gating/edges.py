@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
+from immunerecon.gating.gate_kinds import EllipsoidGate
+from immunerecon.gating.gates import PolygonGate, RectangleGate
 from immunerecon.gating.polygon_cells import points_inside_and_near
 
 Floats = NDArray[np.float32]
@@ -16,7 +17,9 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 def inside_and_near_edge(
-    gate: Gate, columns: Columns, margins: Mapping[str, float]
+    gate: RectangleGate | PolygonGate | EllipsoidGate,
+    columns: Columns,
+    margins: Mapping[str, float],
 ) -> tuple[NDArray[np.bool_], Rows]:
     """Return which events a gate holds, and those that must be looked at in full precision.
 
