@@ -48,13 +48,14 @@ numpydoc_validation_checks: set[str] = set()
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"
+nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 # Progress of long work belongs to a terminal, not to a page.
 nb_output_stderr = "remove"
 
+suppress_warnings = ["config.cache"]  # the gallery's scraper is a function
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",

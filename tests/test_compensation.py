@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import flowkit
 import flowutils
 import numpy as np
 import pytest
@@ -233,6 +232,7 @@ def test_single_stains_that_do_not_determine_the_matrix() -> None:
 @pytest.mark.real_data
 @pytest.mark.filterwarnings("ignore:FCS file .* reported incorrect data offset")
 def test_same_values_as_flowutils_and_flowkit(real_data: Path) -> None:
+    flowkit = pytest.importorskip("flowkit")
     folder = real_data / "gate_reference" / "compensation"
     tube = read_fcs(folder / "test_comp_example.fcs")
     spillover = read_spillover(folder / "comp_complete_example.csv")

@@ -8,7 +8,8 @@ from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 
 
 def test_lower_bound_is_inside_and_upper_bound_is_not():
-    inside = Range(0.2, 0.8).holds(np.float32([0.2, 0.8, np.nextafter(np.float32(0.2), 0)]))
+    below = np.nextafter(np.float32(0.2), np.float32(0))
+    inside = Range(0.2, 0.8).holds(np.float32([0.2, 0.8, below]))
     assert inside.tolist() == [True, False, False]
 
 

@@ -5,7 +5,7 @@ from .estimators import (
     PopulationFeatures as PopulationFeatures,
 )
 from .fcs import write_population as write_population, write_populations as write_populations
-from .gated_events import (
+from .gated import (
     GatedEvents as GatedEvents,
     each_gated_events as each_gated_events,
     gated_events as gated_events,

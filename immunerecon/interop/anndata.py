@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import ResultsError
 from immunerecon.interop.extras import require
-from immunerecon.interop.gated_events import GatedEvents, each_gated_events
+from immunerecon.interop.gated import GatedEvents, each_gated_events
 from immunerecon.pipeline.results import Results
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.study.folder import Study

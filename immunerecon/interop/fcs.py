@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from immunerecon.cytometry.fcs_writing import write_fcs
-from immunerecon.interop.gated_events import GatedEvents, each_gated_events
+from immunerecon.interop.gated import GatedEvents, each_gated_events
 from immunerecon.pipeline.results import Results
 from immunerecon.study.folder import Study
 

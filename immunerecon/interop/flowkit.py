@@ -18,7 +18,7 @@ from immunerecon.gating.gating_ml import gating_ml
 from immunerecon.gating.gating_ml_import import read_gating_ml
 from immunerecon.interop.extras import require
 from immunerecon.interop.fcs import write_population
-from immunerecon.interop.gated_events import GatedEvents
+from immunerecon.interop.gated import GatedEvents
 
 if TYPE_CHECKING:
     from flowkit import Sample, Session

@@ -60,8 +60,8 @@ def test_our_gates_find_the_same_events_there(by_gates: GatedEvents) -> None:
     assert len(by_gates.gated.gates) > 10
 
 
-def test_outlines_of_a_model_hold_the_same_events_there(lineage: GatedEvents) -> None:
-    assert "model" in {gate.source for gate in lineage.gated.gates}
+def test_gates_placed_by_a_group_hold_the_same_events_there(lineage: GatedEvents) -> None:
+    assert "borrowed" in {gate.source for gate in lineage.gated.gates}
     outlined = apply_gates(PlacedGates(lineage.gated.gates), lineage.gated.columns)
     session = interop.to_session(lineage)
     for gate in lineage.gated.gates:
