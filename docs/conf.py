@@ -49,6 +49,7 @@ numpydoc_validation_checks: set[str] = set()
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
+nb_execution_in_temp = True  # notebooks write files
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
