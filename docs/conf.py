@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "numpydoc",
     "myst_nb",
     "sphinx_gallery.gen_gallery",
@@ -55,6 +56,7 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 # Progress of long work belongs to a terminal, not to a page.
 nb_output_stderr = "remove"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # widgets need a kernel
 
 suppress_warnings = ["config.cache"]  # the gallery's scraper is a function
 sphinx_gallery_conf = {

@@ -61,7 +61,7 @@ def write_commands(path: Path) -> None:
     """Write what each command says of itself."""
     from typer.testing import CliRunner
 
-    runner = CliRunner(env={"COLUMNS": "90", "TERM": "dumb", "NO_COLOR": "1"})
+    runner = CliRunner(env={"COLUMNS": "72", "TERM": "dumb", "NO_COLOR": "1"})
     lines = ["# Commands\n", "Each command tells its options by `--help`.\n"]
     for name in command_names():
         told = runner.invoke(app, [name, "--help"], prog_name="immunerecon").output
