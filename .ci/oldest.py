@@ -5,9 +5,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
-extras = project["optional-dependencies"]
-for requirement in [*project["dependencies"], *(r for name in sys.argv[1:] for r in extras[name])]:
+pyproject = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+project = pyproject["project"]
+extras = [project["optional-dependencies"][name] for name in sys.argv[1:]]
+for requirement in sum(extras, project["dependencies"]):
     bound = re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[.*\])?\s*>=\s*([0-9.]+).*", requirement)
     if bound:
         print(f"{bound[1]}=={bound[2]}")  # noqa: T201 (this is what it is for)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import immunerecon.simulate
 from immunerecon.errors import ResultsError
 from immunerecon.simulate import PRESETS, Conditions, simulate_trial
 
@@ -86,7 +87,7 @@ def test_refuses_a_folder_with_something_in_it_and_senseless_numbers(tmp_path):
 
 
 def test_knows_nothing_of_the_code_it_tests():
-    source = Path(__file__).parents[1] / "immunerecon" / "simulate"
+    source = Path(immunerecon.simulate.__file__).parent
     imported = {
         node.module
         for path in source.glob("*.py")
