@@ -21,7 +21,7 @@ from immunerecon.kinetics.cohort_median import median_recovery_table
 from immunerecon.kinetics.cohort_persistence import summarise_persistence
 from immunerecon.kinetics.decline import fit_cohort_decline
 from immunerecon.kinetics.draws import donor_draws
-from immunerecon.kinetics.group_tests import (
+from immunerecon.kinetics.estimators.group_tests import (
     gray_permutation_test,
     gray_test,
     logrank_permutation_test,

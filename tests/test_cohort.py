@@ -8,18 +8,18 @@ from immunerecon.errors import EstimationError, StudyError
 from immunerecon.kinetics.cohort import cohort_recovery_table, recovery_times
 from immunerecon.kinetics.cohort_median import incidence_quantile, median_recovery_table
 from immunerecon.kinetics.comparison import adjust_p_values, compare_dose_levels
-from immunerecon.kinetics.competing_risks import aalen_johansen
 from immunerecon.kinetics.counts import kinetics_of_counts
-from immunerecon.kinetics.group_tests import (
+from immunerecon.kinetics.estimators.competing_risks import aalen_johansen
+from immunerecon.kinetics.estimators.group_tests import (
     gray_permutation_test,
     gray_test,
     logrank_permutation_test,
     logrank_test,
 )
-from immunerecon.kinetics.interval_censoring import turnbull, turnbull_quantile
+from immunerecon.kinetics.estimators.interval_censoring import turnbull, turnbull_quantile
+from immunerecon.kinetics.estimators.permutation import deal_labels
+from immunerecon.kinetics.estimators.survival import kaplan_meier, survival_quantile
 from immunerecon.kinetics.landmark import landmark_cohort, landmark_table
-from immunerecon.kinetics.permutation import deal_labels
-from immunerecon.kinetics.survival import kaplan_meier, survival_quantile
 
 
 def recovery(*rows: tuple[str, str, float, float, float]) -> pd.DataFrame:

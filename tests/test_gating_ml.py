@@ -15,7 +15,6 @@ from immunerecon.cytometry.compensation import Spillover, compensate
 from immunerecon.cytometry.quality import Cleaning, clean
 from immunerecon.cytometry.transforms import Logicle
 from immunerecon.cytometry.tube import Channel, Tube
-from immunerecon.gating.cleaning_gates import cleaning_gates
 from immunerecon.gating.dimensions import (
     Dimension,
     Events,
@@ -24,15 +23,16 @@ from immunerecon.gating.dimensions import (
     spectrum_of,
 )
 from immunerecon.gating.exact_scale import ExactScale, exact_of
+from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
+from immunerecon.gating.exchange.gating_document import GatingDocument, gate_all_events
+from immunerecon.gating.exchange.gating_ml import gating_ml
+from immunerecon.gating.exchange.gating_ml_import import read_gating_ml
+from immunerecon.gating.exchange.xml_names import decode_name, encode_name
 from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.gating_document import GatingDocument, gate_all_events
-from immunerecon.gating.gating_ml import gating_ml
-from immunerecon.gating.gating_ml_import import read_gating_ml
 from immunerecon.gating.overrides import Override
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
-from immunerecon.gating.xml_names import decode_name, encode_name
 from immunerecon.pipeline.results import Results, load_results
 from immunerecon.pipeline.run import run_study
 from immunerecon.study.folder import read_study

@@ -12,8 +12,8 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Channel, Tube
 from immunerecon.errors import CompensationError, ImmunereconError, MarkerError, StrategyError
 from immunerecon.gating.dimensions import Events
-from immunerecon.gating.gating_document import GatingDocument, gate_all_events
-from immunerecon.gating.gating_ml_import import load_gating_ml, read_gating_ml
+from immunerecon.gating.exchange.gating_document import GatingDocument, gate_all_events
+from immunerecon.gating.exchange.gating_ml_import import load_gating_ml, read_gating_ml
 
 NAMES = " ".join(
     f'xmlns:{prefix}="http://www.isac-net.org/std/Gating-ML/v2.0/{part}"'

@@ -7,7 +7,7 @@ import pytest
 
 from immunerecon.gating.cell_types import CellType
 from immunerecon.gating.engine import gate_tube
-from immunerecon.gating.gating_ml import gating_ml
+from immunerecon.gating.exchange.gating_ml import gating_ml
 from immunerecon.gating.mixture import Mixture
 from immunerecon.gating.model_gates import gate_by_model
 from immunerecon.gating.modelled import model_events

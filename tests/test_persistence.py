@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from immunerecon.errors import EstimationError, StudyError
-from immunerecon.kinetics.censored_line import fit_censored_line
 from immunerecon.kinetics.cohort_persistence import (
     persistence_distribution,
     summarise_persistence,
 )
+from immunerecon.kinetics.estimators.censored_line import fit_censored_line
 from immunerecon.kinetics.exposure import area_under_curve, fit_terminal_phase
 from immunerecon.kinetics.persistence import persistence_table
 from immunerecon.kinetics.sensitivity import sensitivity_table

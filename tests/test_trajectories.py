@@ -8,12 +8,12 @@ from immunerecon.errors import EstimationError
 from immunerecon.kinetics.biexponential import fit_biexponential
 from immunerecon.kinetics.decline import fit_cohort_decline
 from immunerecon.kinetics.draws import count_draws, donor_draws
-from immunerecon.kinetics.mixed_likelihood import (
+from immunerecon.kinetics.estimators.mixed_likelihood import (
     MixedData,
     MixedParameters,
     marginal_log_likelihood,
 )
-from immunerecon.kinetics.mixed_model import fit_mixed_model
+from immunerecon.kinetics.estimators.mixed_model import fit_mixed_model
 from immunerecon.kinetics.trajectories import fit_trajectory
 
 DAYS = np.array([1.0, 2, 7, 14, 21, 28, 42, 56])

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from immunerecon.gating.dimensions import Dimension
 from immunerecon.gating.exact_scale import ExactScale
+from immunerecon.gating.exchange.gating_document import GatingDocument
 from immunerecon.gating.gate_kinds import EllipsoidGate
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
-from immunerecon.gating.gating_document import GatingDocument
 from immunerecon.gating.rescaled_gates import rescaled
 from immunerecon.gating.strategy import PopulationRule, Strategy
 

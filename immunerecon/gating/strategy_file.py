@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from immunerecon.errors import StrategyError
+from immunerecon.gating.exchange.flowjo import load_flowjo
+from immunerecon.gating.exchange.gating_ml_import import load_gating_ml
 from immunerecon.gating.fixed_strategy import fixed_strategy
-from immunerecon.gating.flowjo import load_flowjo
-from immunerecon.gating.gating_ml_import import load_gating_ml
 from immunerecon.gating.strategy import (
     ModelRule,
     Selection,

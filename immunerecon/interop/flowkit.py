@@ -13,9 +13,9 @@ from immunerecon.cytometry.fcs_parameters import printable
 from immunerecon.cytometry.tube import Channel, Tube
 from immunerecon.gating.dimensions import FILE, Dimension, spectrum_of
 from immunerecon.gating.exact_scale import exact_of
-from immunerecon.gating.gating_document import GatingDocument
-from immunerecon.gating.gating_ml import gating_ml
-from immunerecon.gating.gating_ml_import import read_gating_ml
+from immunerecon.gating.exchange.gating_document import GatingDocument
+from immunerecon.gating.exchange.gating_ml import gating_ml
+from immunerecon.gating.exchange.gating_ml_import import read_gating_ml
 from immunerecon.interop.extras import require
 from immunerecon.interop.fcs import write_population
 from immunerecon.interop.gated import GatedEvents

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
 from immunerecon.kinetics.draws import log_data
-from immunerecon.kinetics.mixed_likelihood import MixedData, MixedParameters
-from immunerecon.kinetics.mixed_model import MixedFit, fit_mixed_model
+from immunerecon.kinetics.estimators.mixed_likelihood import MixedData, MixedParameters
+from immunerecon.kinetics.estimators.mixed_model import MixedFit, fit_mixed_model
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]

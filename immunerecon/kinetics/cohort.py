@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from immunerecon.kinetics.columns import require_columns, require_values
-from immunerecon.kinetics.competing_risks import aalen_johansen
+from immunerecon.kinetics.estimators.competing_risks import aalen_johansen
 from immunerecon.kinetics.infusions import check_clinical_events
 
 STATUSES = ("recovered", "not_recovered", "never_below", "died_first", "not_evaluable")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from immunerecon.kinetics.cohort import RECOVERED, cohort_groups, recovery_times
 from immunerecon.kinetics.columns import require_columns
-from immunerecon.kinetics.competing_risks import aalen_johansen
-from immunerecon.kinetics.interval_censoring import turnbull, turnbull_quantile
+from immunerecon.kinetics.estimators.competing_risks import aalen_johansen
+from immunerecon.kinetics.estimators.interval_censoring import turnbull, turnbull_quantile
 
 Floats = NDArray[np.float64]
 

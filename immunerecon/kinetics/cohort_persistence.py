@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from immunerecon.kinetics.columns import require_columns
-from immunerecon.kinetics.interval_censoring import turnbull
+from immunerecon.kinetics.estimators.interval_censoring import turnbull
 
 QUANTITIES = ("c_max", "t_max", "auc_0_28", "half_life")
 
@@ -114,7 +114,7 @@ def persistence_distribution(
     -------
     DataFrame
         Turnbull's estimate of the duration, `left, right, mass, survival, at_risk`, as by
-        `immunerecon.kinetics.interval_censoring.turnbull`.
+        `immunerecon.kinetics.estimators.interval_censoring.turnbull`.
 
     Raises
     ------

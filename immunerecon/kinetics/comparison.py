@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
 from immunerecon.kinetics.cohort import dose_levels, recovery_times
-from immunerecon.kinetics.group_tests import gray_permutation_test, gray_test
+from immunerecon.kinetics.estimators.group_tests import gray_permutation_test, gray_test
 
 Family = Literal["planned", "exploratory"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.censored_line import fit_censored_line
 from immunerecon.kinetics.draws import log_data
-from immunerecon.kinetics.mixed_likelihood import MixedParameters
-from immunerecon.kinetics.mixed_model import fit_mixed_model
+from immunerecon.kinetics.estimators.censored_line import fit_censored_line
+from immunerecon.kinetics.estimators.mixed_likelihood import MixedParameters
+from immunerecon.kinetics.estimators.mixed_model import fit_mixed_model
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 from immunerecon.errors import EstimationError
 from immunerecon.kinetics.columns import require_columns
 from immunerecon.kinetics.donor_course import donor_courses
-from immunerecon.kinetics.mixed_likelihood import MixedData
+from immunerecon.kinetics.estimators.mixed_likelihood import MixedData
 from immunerecon.kinetics.recovery import one_count_a_draw
 
 COLUMNS = ["patient", "day", "value", "below"]

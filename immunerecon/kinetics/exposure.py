@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.censored_line import fit_censored_line
+from immunerecon.kinetics.estimators.censored_line import fit_censored_line
 
 Floats = NDArray[np.float64]
 AreaMethod = Literal["linear", "linear-up/log-down"]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import Problem, StrategyError, StudyError
 from immunerecon.gating.dimensions import UNCOMPENSATED, Dimension
-from immunerecon.gating.flowjo import flowjo_samples, load_flowjo
-from immunerecon.gating.gating_document import GatingDocument
-from immunerecon.gating.gating_ml_import import load_gating_ml
+from immunerecon.gating.exchange.flowjo import flowjo_samples, load_flowjo
+from immunerecon.gating.exchange.gating_document import GatingDocument
+from immunerecon.gating.exchange.gating_ml_import import load_gating_ml
 from immunerecon.gating.linear_gates import linear_gate
 from immunerecon.gating.override import SCOPES, Override
 from immunerecon.pipeline.jobs import TubeJob, markers_of, open_tube, spillover_for

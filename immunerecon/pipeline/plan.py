@@ -19,7 +19,7 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import CompensationError, StrategyError, TubeError
-from immunerecon.gating.flowjo import flowjo_samples
+from immunerecon.gating.exchange.flowjo import flowjo_samples
 from immunerecon.gating.override import Override
 from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.strategy_file import load_strategy

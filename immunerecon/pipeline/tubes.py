@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
 from immunerecon.enumeration.population_table import COUNTS, TubeVolume, population_rows
-from immunerecon.gating.cleaning_gates import cleaning_gates
 from immunerecon.gating.engine import place_gates
+from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
+from immunerecon.gating.exchange.gating_ml import gating_ml
 from immunerecon.gating.gated_tube import GatedTube
-from immunerecon.gating.gating_ml import gating_ml
 from immunerecon.gating.overrides import apply_overrides
 from immunerecon.gating.pictures import GatePicture, picture_gates
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates

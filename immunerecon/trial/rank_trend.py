@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.permutation import deal_labels, is_enumerated
+from immunerecon.kinetics.estimators.permutation import deal_labels, is_enumerated
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

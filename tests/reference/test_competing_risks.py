@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.competing_risks import aalen_johansen
-from immunerecon.kinetics.group_tests import gray_test, logrank_test
-from immunerecon.kinetics.subdistribution import fine_gray
-from immunerecon.kinetics.survival import kaplan_meier, survival_quantile
+from immunerecon.kinetics.estimators.competing_risks import aalen_johansen
+from immunerecon.kinetics.estimators.group_tests import gray_test, logrank_test
+from immunerecon.kinetics.estimators.subdistribution import fine_gray
+from immunerecon.kinetics.estimators.survival import kaplan_meier, survival_quantile
 
 DATA = Path(__file__).parent / "r"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from immunerecon.kinetics.interval_censoring import turnbull
+from immunerecon.kinetics.estimators.interval_censoring import turnbull
 
 RAD = {
     (4, 5): 0.046347,

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from immunerecon.kinetics.mixed_likelihood import (
+from immunerecon.kinetics.estimators.mixed_likelihood import (
     MixedData,
     MixedParameters,
     marginal_log_likelihood,
 )
-from immunerecon.kinetics.mixed_model import MixedFit, fit_mixed_model
+from immunerecon.kinetics.estimators.mixed_model import MixedFit, fit_mixed_model
 
 DATA = Path(__file__).parent / "r"
 

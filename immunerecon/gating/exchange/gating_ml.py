@@ -17,10 +17,10 @@ from immunerecon.gating.dimensions import (
     SpectrumMatrix,
 )
 from immunerecon.gating.exact_scale import PARAMETERS, ExactScale
+from immunerecon.gating.exchange.xml_names import encode_name
 from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.gates import PolygonGate, RectangleGate
-from immunerecon.gating.xml_names import encode_name
 
 _OUTLINE = (
     "Outline of a kind of cells that a model placed; the counts of record are the model's and "

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.mixed_likelihood import (
+from immunerecon.kinetics.estimators.mixed_likelihood import (
     Curve,
     MixedData,
     MixedParameters,
@@ -64,7 +64,7 @@ def fit_mixed_model(
     Parameters
     ----------
     curve
-        As in `immunerecon.kinetics.mixed_likelihood.marginal_log_likelihood`.
+        As in `immunerecon.kinetics.estimators.mixed_likelihood.marginal_log_likelihood`.
     data
         The observations.
     start

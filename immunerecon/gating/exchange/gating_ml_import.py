@@ -8,11 +8,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.gate_order import gates_in_order
-from immunerecon.gating.gating_document import GatingDocument
-from immunerecon.gating.gating_ml_gates import GateReader
-from immunerecon.gating.gating_ml_scales import Definitions, read_matrix, read_scale
-from immunerecon.gating.gating_ml_xml import (
+from immunerecon.gating.exchange.gating_document import GatingDocument
+from immunerecon.gating.exchange.gating_ml_gates import GateReader
+from immunerecon.gating.exchange.gating_ml_scales import Definitions, read_matrix, read_scale
+from immunerecon.gating.exchange.gating_ml_xml import (
     GATING,
     TRANSFORMS,
     definitions,
@@ -20,7 +19,8 @@ from immunerecon.gating.gating_ml_xml import (
     parse_xml,
     text_of,
 )
-from immunerecon.gating.xml_names import decode_name
+from immunerecon.gating.exchange.xml_names import decode_name
+from immunerecon.gating.gate_order import gates_in_order
 
 _READ = {f"{TRANSFORMS}transformation": read_scale, f"{TRANSFORMS}spectrumMatrix": read_matrix}
 MOST_GATES = 5_000

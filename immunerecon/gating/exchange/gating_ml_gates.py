@@ -10,11 +10,8 @@ from xml.etree.ElementTree import Element
 from immunerecon.errors import StrategyError
 from immunerecon.gating.crossings import crosses_itself
 from immunerecon.gating.dimensions import FILE, UNCOMPENSATED, Dimension
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Operation, Reference
-from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
-from immunerecon.gating.gating_ml_scales import Definitions
-from immunerecon.gating.gating_ml_xml import (
+from immunerecon.gating.exchange.gating_ml_scales import Definitions
+from immunerecon.gating.exchange.gating_ml_xml import (
     DATA,
     GATING,
     children,
@@ -23,7 +20,10 @@ from immunerecon.gating.gating_ml_xml import (
     number_of,
     text_of,
 )
-from immunerecon.gating.xml_names import decode_name
+from immunerecon.gating.exchange.xml_names import decode_name
+from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Operation, Reference
+from immunerecon.gating.gated_tube import PlacedGate
+from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
 
 MOST_VERTICES = 10_000
 MOST_REFERENCES = 1_000

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.competing_risks import CENSORED
+from immunerecon.kinetics.estimators.competing_risks import CENSORED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

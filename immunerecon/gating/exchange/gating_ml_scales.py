@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from immunerecon.errors import StrategyError
 from immunerecon.gating.dimensions import Ratio, SpectrumMatrix
 from immunerecon.gating.exact_scale import PARAMETERS, ExactScale, Kind
-from immunerecon.gating.gating_ml_xml import (
+from immunerecon.gating.exchange.gating_ml_xml import (
     DATA,
     TRANSFORMS,
     children,

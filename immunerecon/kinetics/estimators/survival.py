@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from immunerecon.kinetics.competing_risks import count_events, log_log_interval
+from immunerecon.kinetics.estimators.competing_risks import count_events, log_log_interval
 
 Floats = NDArray[np.float64]
 

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import EstimationError
-from immunerecon.kinetics.group_scores import (
+from immunerecon.kinetics.estimators.group_scores import (
     gray_covariance,
     gray_score,
     logrank_covariance,
     logrank_score,
 )
-from immunerecon.kinetics.permutation import deal_labels, is_enumerated
+from immunerecon.kinetics.estimators.permutation import deal_labels, is_enumerated
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Statistics that know nothing of cells: competing risks, censored data, mixed models."""
