@@ -1,6 +1,7 @@
 """The commands as a user types them: exit codes, what is said, what is written."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -193,3 +194,54 @@ def test_an_unknown_strategy_ends_with_those_that_there_are() -> None:
     assert result.exit_code == 2
     assert "'linage'" in result.output
     assert "lineage" in result.output.split("'linage'")[1]
+
+
+def test_tables_are_exported_to_excel_and_word(tiny_results: Path, tmp_path: Path) -> None:
+    xlsx, docx = tmp_path / "t.xlsx", tmp_path / "r.docx"
+    result = immunerecon("export", tiny_results, "--xlsx", xlsx, "--docx", docx)
+    assert result.exit_code == 0, result.output
+    sheets = pd.read_excel(xlsx, sheet_name=None)
+    written = pd.read_csv(tiny_results / "populations.csv")
+    columns = ["file", "population", "count"]
+    pd.testing.assert_frame_equal(
+        sheets["populations"][columns], written[columns], check_dtype=False
+    )
+    assert {"samples", "gates", "recovery", "patient_flow"} <= set(sheets)
+    assert docx.read_bytes()[:2] == b"PK"
+    first = xlsx.read_bytes()
+    immunerecon("export", tiny_results, "--xlsx", xlsx)
+    with zipfile.ZipFile(xlsx) as workbook:
+        assert {entry.date_time[0] for entry in workbook.infolist()} == {1980}
+        assert b"dcterms:created" not in workbook.read("docProps/core.xml")
+    assert xlsx.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [((), "--docx FILE"), (("--docx", "report.doc"), "report.doc")]
+)
+def test_an_export_to_nothing_or_to_another_kind_is_refused(
+    tiny_results: Path, asked: tuple[str, ...], said: str
+) -> None:
+    result = immunerecon("export", tiny_results, *asked)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_style_that_there_is_not_names_those_that_there_are(tiny_results: Path) -> None:
+    result = immunerecon("figures", tiny_results, "--style", "natur")
+    assert result.exit_code == 2
+    assert "natur" in result.output
+    assert "poster" in result.output
+
+
+def test_a_shell_is_offered_the_strategies_and_styles() -> None:
+    told = {
+        "_IMMUNERECON_COMPLETE": "complete_bash",
+        "COMP_WORDS": "immunerecon strategies li",
+        "COMP_CWORD": "2",
+    }
+    offered = CliRunner().invoke(app, [], env=told, prog_name="immunerecon")
+    assert offered.output.split() == ["lineage"]
+    told |= {"COMP_WORDS": "immunerecon figures out --style po", "COMP_CWORD": "4"}
+    offered = CliRunner().invoke(app, [], env=told, prog_name="immunerecon")
+    assert offered.output.split() == ["poster"]

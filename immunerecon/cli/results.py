@@ -7,11 +7,24 @@ import typer
 
 from immunerecon.cli.application import CHANGED, ResultsFolder, app, errors_told
 
+_STYLES = ("nature", "blood", "poster")  # named here too, so that --help draws on nothing
+
+
+def _style(name: str) -> str:
+    if name not in _STYLES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(_STYLES)}")
+    return name
+
 
 @app.command()
 def figures(
     results: ResultsFolder,
-    style: Annotated[str, typer.Option(help="nature, blood or poster.")] = "nature",
+    style: Annotated[
+        str,
+        typer.Option(
+            callback=_style, help="nature, blood or poster.", autocompletion=lambda: list(_STYLES)
+        ),
+    ] = "nature",
 ) -> None:
     """Draw the figures of a run again, as PDF, SVG and PNG with their source data.
 
@@ -40,18 +53,34 @@ def report(results: ResultsFolder) -> None:
 @app.command()
 def export(
     results: ResultsFolder,
-    xlsx: Annotated[Path, typer.Option("--xlsx", help="Excel workbook to write.")],
+    xlsx: Annotated[
+        Path | None, typer.Option("--xlsx", help="Excel workbook to write: every table.")
+    ] = None,
+    docx: Annotated[
+        Path | None,
+        typer.Option("--docx", help="Word document to write: the report's tables and methods."),
+    ] = None,
 ) -> None:
-    """Write all tables of a run into one Excel workbook.
+    """Write the tables of a run into an Excel workbook, a Word document, or both.
 
-    Example: immunerecon export my_results --xlsx my_tables.xlsx
+    Example: immunerecon export my_results --xlsx my_tables.xlsx --docx my_report.docx
     """
     from immunerecon.pipeline.results import load_results
-    from immunerecon.pipeline.tables import COLUMNS, write_workbook
+    from immunerecon.pipeline.tables import write_workbook
+    from immunerecon.report.outputs import report_data
+    from immunerecon.report.word_report import write_word
 
+    if xlsx is None and docx is None:
+        raise typer.BadParameter("name what to write: --xlsx FILE, --docx FILE, or both")
+    for path, suffix in ((xlsx, ".xlsx"), (docx, ".docx")):
+        if path is not None and path.suffix.lower() != suffix:
+            raise typer.BadParameter(f"{path.name} does not end with {suffix}")
     with errors_told():
         found = load_results(results)
-        typer.echo(write_workbook(xlsx, {name: getattr(found, name) for name in COLUMNS}))
+        if xlsx is not None:
+            typer.echo(write_workbook(xlsx, found.tables()))
+        if docx is not None:
+            typer.echo(write_word(docx, report_data(found)))
 
 
 @app.command()

@@ -8,10 +8,19 @@ import typer
 from immunerecon.cli.application import app, errors_told
 
 
+def _shipped() -> list[str]:
+    from immunerecon.gating.strategy_file import shipped_strategies
+
+    return list(shipped_strategies())
+
+
 @app.command()
 def strategies(
     name: Annotated[
-        str, typer.Argument(help="One of those listed, or a YAML file; all when left out.")
+        str,
+        typer.Argument(
+            help="One of those listed, or a YAML file; all when left out.", autocompletion=_shipped
+        ),
     ] = "",
 ) -> None:
     """List the gating strategies, or describe one as a tree of its gates.

@@ -105,6 +105,15 @@ class Results:
             raise ResultsError(f"there is no table {name!r} (there are: {', '.join(known)})")
         return read_table(self.folder / TRIAL, name)
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return every table by name, those of the trial's other outcomes last.
+
+        What donor fractions were fitted to is left out: it has a row for each bin of each tube.
+        """
+        own = {name: getattr(self, name) for name in COLUMNS if name != "donor_distributions"}
+        trial = sorted(path.stem for path in (self.folder / TRIAL).glob("*.parquet"))
+        return own | {name: read_table(self.folder / TRIAL, name) for name in trial}
+
     def _record(self, file: str) -> Record | None:
         records = self.folder / RECORDS
         try:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from immunerecon.errors import Problem, StudyError
+from immunerecon.errors import Problem, ResultsError, StudyError
 from immunerecon.files import spreadsheet_safe, write_atomically
 
 # Columns of text; a column of nothing but missing values has no type of its own.
@@ -66,6 +67,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 PART_FILES = 1000
+_SHEET_ROWS = 1_048_576  # of Excel, the header included
 
 
 def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -152,19 +154,46 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
 
 
 def write_workbook(path: Path, tables: Mapping[str, pd.DataFrame]) -> Path:
-    """Write tables as the sheets of one Excel workbook.
+    """Write tables as the sheets of one Excel workbook, the same bytes for the same tables.
 
     Parameters
     ----------
     path
         The .xlsx file.
     tables
-        By name of sheet.
+        By name of sheet; Excel takes 31 letters of it.
+
+    Raises
+    ------
+    ResultsError
+        When a table has more rows than an Excel sheet.
     """
     stream = io.BytesIO()
     with pd.ExcelWriter(stream, engine="openpyxl") as workbook:
         for name, frame in tables.items():
+            if len(frame) >= _SHEET_ROWS:
+                raise ResultsError(
+                    f"{name} has {len(frame):,} rows, an Excel sheet holds {_SHEET_ROWS:,}: take "
+                    f"{name}.csv or {name}.parquet of the results folder"
+                )
             spreadsheet_safe(frame).to_excel(
-                workbook, sheet_name=name, index=False, freeze_panes=(1, 0)
+                workbook, sheet_name=name[:31], index=False, freeze_panes=(1, 0)
             )
-    return write_atomically(path, stream.getvalue())
+    return write_atomically(path, _undated(stream.getvalue()))
+
+
+def _undated(workbook: bytes) -> bytes:
+    """Return a workbook without the time at which it was written."""
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook)) as old,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            content = old.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"<dcterms:(created|modified)\b.*?</dcterms:\1>", b"", content)
+            new.writestr(entry, content)
+    return stream.getvalue()
