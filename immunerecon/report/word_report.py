@@ -84,27 +84,29 @@ def _attention(data: ReportData) -> Iterator[Block]:
     if not (found.failed or found.flags or found.gates or found.disagreements):
         yield Paragraph("Nothing: every file was read and gated without a flag.")
     if found.failed:
-        rows = tuple((t.file, t.patient, tell_day(t.day), t.panel, t.reason) for t in found.failed)
-        header = ("File", "Patient", "Day", "Panel", "Reason")
-        yield WordTable("Files that could not be used.", header, rows)
+        yield WordTable(
+            "Files that could not be used.",
+            ("File", "Patient", "Day", "Panel", "Reason"),
+            tuple((t.file, t.patient, tell_day(t.day), t.panel, t.reason) for t in found.failed),
+        )
     if found.gates:
         told = tuple(
             (tell_population(g.population), f"{len(g.tubes)} of {g.gated}", f"{g.lowest:.2f}")
             for g in found.gates
         )
-        header = ("Population", "Tubes", "Lowest confidence")
-        yield WordTable("Gates that the data determine poorly.", header, told)
+        lowest = ("Population", "Tubes", "Lowest confidence")
+        yield WordTable("Gates that the data determine poorly.", lowest, told)
     if found.flags:
         flags = tuple((f.reason, str(len(f.tubes)), _which(f.tubes)) for f in found.flags)
-        header = ("Flag", "Tubes", "Which")
-        yield WordTable("Flags of files whose numbers are given and used.", header, flags)
+        caption = "Flags of files whose numbers are given and used."
+        yield WordTable(caption, ("Flag", "Tubes", "Which"), flags)
     if found.disagreements:
         apart = tuple(
             (one.patient, tell_day(one.day), one.population, one.told)
             for one in found.disagreements
         )
-        header = ("Patient", "Day", "Cells", "Found")
-        yield WordTable("Donor cells: methods that disagree.", header, apart)
+        differ = ("Patient", "Day", "Cells", "Found")
+        yield WordTable("Donor cells: methods that disagree.", differ, apart)
 
 
 def _which(tubes: Sequence[Tube]) -> str:
