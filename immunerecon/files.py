@@ -63,7 +63,8 @@ def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
     >>> spreadsheet_safe(pd.DataFrame({"file": ["=1+1", "CD3+"], "day": [-7, 0]}))["file"].tolist()
     ["'=1+1", 'CD3+']
     """
-    text = [name for name in frame if frame[name].dtype == object]
+    # Of kind "O" are objects, categories, and the text that pandas 3 has a type for.
+    text = [name for name in frame if frame[name].dtype.kind == "O"]
     return frame.assign(**{str(name): frame[name].map(_escaped) for name in text})
 
 

@@ -61,7 +61,7 @@ def fold_rows(
         pd.MultiIndex.from_frame(every[["patient", "visit"]])
     )
     start = rows["visit"].map({name: window[0] for name, window in visits.items()})
-    ended = rows["patient"].map(ends) < start
+    ended = rows["patient"].map(ends).astype(float) < start.astype(float)
     state = np.select(
         [none & shown.notna(), shown.notna(), drawn, ended],
         [NONE_FOUND, COUNTED, NO_NUMBER, ENDED],

@@ -47,7 +47,7 @@ def dlt_by_patient(
     table["dlt"] = table["infused"] & table["patient"].isin(first.index)
     table["dlt_day"] = table["patient"].map(first["day"]).astype(float)
     terms = first.get("term", pd.Series(index=first.index, dtype=object))
-    table["dlt_term"] = table["patient"].map(terms).fillna("")
+    table["dlt_term"] = table["patient"].map(terms).astype(object).fillna("")
     told = zip(table["infused"], table["dlt"], table["followed_to"], strict=True)
     table["reason"] = [_reason(*patient, window_days) for patient in told]
     table["evaluable"] = table["reason"] == ""
