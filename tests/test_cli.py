@@ -1,5 +1,6 @@
 """The commands as a user types them: exit codes, what is said, what is written."""
 
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -245,3 +246,20 @@ def test_a_shell_is_offered_the_strategies_and_styles() -> None:
     told |= {"COMP_WORDS": "immunerecon figures out --style po", "COMP_CWORD": "4"}
     offered = CliRunner().invoke(app, [], env=told, prog_name="immunerecon")
     assert offered.output.split() == ["poster"]
+
+
+def test_every_figure_of_a_run_is_two_columns_wide_with_its_source_data(
+    tiny_results: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(tiny_results, tmp_path / "out")
+    result = immunerecon("figures", out, "--style", "blood")
+    assert result.exit_code == 0, result.output
+    written = {path.name for path in (out / "figures").iterdir()}
+    names = {Path(name).stem for name in written}
+    assert {"paper", "courses_P01", "recovery", "gating_lineage", "tubes_lineage"} <= names
+    for name in names:
+        assert {f"{name}.{kind}" for kind in ("pdf", "svg", "png", "csv")} <= written
+        pdf = (out / "figures" / f"{name}.pdf").read_bytes()
+        width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", pdf)[1])
+        assert width / 72 * 25.4 == pytest.approx(183, abs=0.001), name
+        assert b"/Type3" not in pdf

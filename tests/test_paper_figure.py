@@ -7,6 +7,8 @@ import pytest
 
 from immunerecon.figures.paper import paper_data, paper_figure
 from immunerecon.pipeline.results import load_results
+from immunerecon.report.drawings import draw_study
+from immunerecon.report.outputs import report_data
 
 
 def test_it_has_the_panels_of_a_paper_at_two_columns_width(small_results: Path) -> None:
@@ -29,12 +31,24 @@ def test_it_is_the_same_bytes_when_drawn_again(small_results: Path) -> None:
     assert drawn[0] == drawn[1]
 
 
-def test_its_source_data_are_the_patients_draws(small_results: Path) -> None:
+def test_its_source_data_are_the_rows_of_each_panel(small_results: Path) -> None:
     results = load_results(small_results)
-    data = paper_data(results, patient="P01")
-    assert set(data["patient"]) == {"P01"}
-    assert set(data["role"]) == {"draw"}
-    assert data["day"].is_monotonic_increasing
+    data = paper_data(results, patient="P01", curves=[("NK", 100.0)])
+    panels = dict(iter(data.groupby("panel_letter")))
+    assert list(panels) == list("abcde")
+    own = results.populations[results.populations["patient"] == "P01"]
+    nk = own[(own["population"] == "NK") & (own["role"] == "draw")].set_index("file")["count"]
+    shown = panels["b"].set_index("file")["count"]
+    assert (shown == nk.loc[shown.index]).all()
+    assert set(panels["c"]["population"]) == {"NK", "T", "B"}
+    assert set(panels["d"]["patient"]) == {"P01"}
+    assert set(panels["e"]["threshold"]) == {100.0}
+
+
+def test_it_is_drawn_with_the_other_figures_of_a_run(small_results: Path) -> None:
+    drawn = {d.name: d for d in draw_study(report_data(load_results(small_results)))}
+    assert drawn["paper"].figure.get_figwidth() * 25.4 == pytest.approx(183)
+    assert set(drawn["paper"].data["panel_letter"]) == set("abcde")
 
 
 def test_a_patient_without_draws_is_refused_with_those_there_are(small_results: Path) -> None:

@@ -71,6 +71,7 @@ def count_row(patient, day, population, cells, *, role="draw"):
         "day": day,
         "panel": "lineage",
         "population": population,
+        "count": 120.0,
         "cells_per_ul": cells,
         "cells_per_ul_low": cells * 0.9,
         "cells_per_ul_high": cells * 1.1 if cells else 3.7,
@@ -572,6 +573,7 @@ def test_representative_draw_is_the_first_without_a_flag():
 def test_study_is_drawn_with_its_source_data():
     drawings = {drawing.name: drawing for drawing in draw_study(study())}
     assert list(drawings) == [
+        "paper",
         "courses_P1",
         "ridges_P1",
         "courses_P2",

@@ -5,6 +5,7 @@ from .densities import draw_gate as draw_gate
 from .donors import draw_donor_fraction as draw_donor_fraction
 from .heatmap import draw_fold_heatmap as draw_fold_heatmap
 from .incidence import draw_cumulative_incidence as draw_cumulative_incidence
+from .levels import draw_incidence_by_level as draw_incidence_by_level
 from .medians import draw_median_course as draw_median_course
 from .outcome_pages import expansion_page as expansion_page, swimmer_page as swimmer_page
 from .paper import paper_data as paper_data, paper_figure as paper_figure

@@ -70,7 +70,7 @@ def draw_cumulative_incidence(
     rows = incidence_rows(cohort_recovery, population, threshold, group)
     end = float(rows["time"].max()) if last_day is None and len(rows) else last_day
     set_day_axis(ax, 0.0, 7.0 if end is None else end)
-    rows = _carried_on(rows, ax.get_xlim()[1])
+    rows = carried_on(rows, ax.get_xlim()[1])
     colour = population_look(population).colour
     time = rows["time"].to_numpy(dtype=float)
     percent = {name: 100 * rows[name].to_numpy(dtype=float) for name in _curves(rows)}
@@ -82,18 +82,18 @@ def draw_cumulative_incidence(
         ax.step(time, early, where="post", color=colour, linewidth=0.7, linestyle="dotted")
     ax.step(time, percent["cumulative_incidence"], where="post", color=colour)
     if "competing" in rows:
-        _draw_crosses(ax, rows[rows["competing"] > 0])
+        draw_crosses(ax, rows[rows["competing"] > 0])
     ax.set_ylim(0, 105)
     ax.set_yticks([0, 25, 50, 75, 100])
     ax.set_ylabel("Recovered (%)")
     title = f"{population.replace('_', ' ')} ≥ {threshold:g} per µL"
     ax.set_title(title, loc="left", pad=1.9 * _label_size(ax))
-    _small_print(ax, _counts(rows), (0, 1), xytext=(0, 4), color=MUTED)
-    _write_at_risk(ax, time, rows["at_risk"].to_numpy(dtype=float))
+    small_print(ax, _counts(rows), (0, 1), xytext=(0, 4), color=MUTED)
+    write_at_risk(ax, time, rows["at_risk"].to_numpy(dtype=float))
     return ax
 
 
-def _carried_on(rows: pd.DataFrame, until_day: float) -> pd.DataFrame:
+def carried_on(rows: pd.DataFrame, until_day: float) -> pd.DataFrame:
     """Return the rows with a last one at the edge, where the curve can move no more."""
     if rows.empty or not {"recovered", "competing"} <= set(rows):
         return rows
@@ -118,22 +118,36 @@ def _counts(rows: pd.DataFrame) -> str:
     return f"{patients}: {recovered} recovered" + (f", {competing} competing" if competing else "")
 
 
-def _draw_crosses(ax: Axes, rows: pd.DataFrame) -> None:
+def draw_crosses(ax: Axes, rows: pd.DataFrame) -> None:
     """Draw a cross on the curve at each competing event."""
     if not rows.empty:  # an empty line that is not clipped upsets the layout
         height = 100 * rows["cumulative_incidence"]
         ax.plot(rows["time"], height, "x", color=MUTED, clip_on=False, zorder=3)
 
 
-def _small_print(ax: Axes, text: str, at: tuple[float, float], **where: object) -> None:
+def small_print(ax: Axes, text: str, at: tuple[float, float], **where: object) -> None:
     """Write small print beside the axes, `at` in fractions of them unless told otherwise."""
     told: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": "small", **where}
     ax.annotate(text, at, textcoords="offset points", **told)
 
 
-def _write_at_risk(ax: Axes, time: Floats, at_risk: Floats) -> None:
-    """Write the number at risk below each tick of the day axis."""
-    below = (0.0, -4.2 * _label_size(ax))
+def write_at_risk(
+    ax: Axes, time: Floats, at_risk: Floats, *, label: str = "At risk", line: int = 0
+) -> None:
+    """Write the number at risk below each tick of the day axis.
+
+    Parameters
+    ----------
+    ax
+        With its day axis.
+    time, at_risk : ndarray, shape (n,)
+        All distinct times of a curve, and who is at risk just before each.
+    label
+        Stands to the left.
+    line
+        0 for the first line below the axis.
+    """
+    below = (0.0, -(4.2 + 1.15 * line) * _label_size(ax))
     low, high = ax.get_xlim()
     for day in ax.get_xticks():
         if low <= day <= high:
@@ -141,8 +155,8 @@ def _write_at_risk(ax: Axes, time: Floats, at_risk: Floats) -> None:
             place = int(np.searchsorted(time, day))
             number = f"{at_risk[place]:.0f}" if place < len(at_risk) else "0"
             where = {"xycoords": ("data", "axes fraction"), "horizontalalignment": "center"}
-            _small_print(ax, number, (float(day), 0), xytext=below, **where)
-    _small_print(ax, "At risk  ", (0, 0), xytext=below, horizontalalignment="right")
+            small_print(ax, number, (float(day), 0), xytext=below, **where)
+    small_print(ax, f"{label}  ", (0, 0), xytext=below, horizontalalignment="right")
 
 
 def _label_size(ax: Axes) -> float:

@@ -6,16 +6,23 @@ from typing import Protocol
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from immunerecon.figures.courses import NO_LIMITS, Limits, draw_course
+from immunerecon.figures.courses import NO_LIMITS, Limits, course_rows, draw_course
 from immunerecon.figures.densities import Scales, draw_gate, draw_panel, panels_of
-from immunerecon.figures.donors import draw_donor_fraction
-from immunerecon.figures.incidence import EVERYONE, draw_cumulative_incidence
+from immunerecon.figures.donors import donor_rows, draw_donor_fraction
+from immunerecon.figures.incidence import (
+    EVERYONE,
+    draw_cumulative_incidence,
+    incidence_rows,
+)
+from immunerecon.figures.marks import write_reason
 from immunerecon.figures.style import figure_style
+from immunerecon.figures.trees import tree_data
 from immunerecon.gating.pictures import GatePicture
 
 _STEPS = ("Lymphocytes", "T", "NK", "CD4_T")  # a panel each, with the gates that share it
 _DRAWS = 4
 _COURSES = ("NK", "T", "B")
+_RECOVERIES = ("NK", "CD4_T")
 _HEIGHTS_MM = (46.0, 46.0, 48.0, 52.0)
 
 
@@ -55,8 +62,8 @@ def paper_figure(
     patient
         Whose gates, draws and courses stand for the trial.
     curves
-        Populations and thresholds whose recovery in the cohort is shown, two at the most; the first
-        two of the table when left out.
+        Populations and thresholds whose recovery in the cohort is shown, two at the most; left out,
+        the least thresholds of NK and CD4 T cells, or of what else the table has.
     limits
         Thresholds and reference ranges of the courses.
     style
@@ -90,10 +97,39 @@ def paper_figure(
     return figure
 
 
-def paper_data(results: RunOutcome, *, patient: str) -> pd.DataFrame:
-    """Return the source data of `paper_figure` beyond that of its cohort: the patient's draws."""
-    draws = results.populations[results.populations["patient"] == patient]
-    return draws[draws["role"] == "draw"].sort_values(["day", "panel", "population"], kind="stable")
+def paper_data(
+    results: RunOutcome, *, patient: str, curves: Sequence[tuple[str, float]] = ()
+) -> pd.DataFrame:
+    """Return the source data of `paper_figure`: the rows of each panel, named in `panel_letter`.
+
+    Parameters
+    ----------
+    results, patient, curves
+        As in `paper_figure`.
+    """
+    draws = _draws(results.populations, patient)
+    shown = _representative(draws)
+    tubes = results.populations[results.populations["file"].isin(shown["file"])]
+    tree = tree_data(results.pictures(draws["file"].iloc[0]))
+    tables = {
+        "a": tree.assign(file=draws["file"].iloc[0]),
+        "b": tubes[tubes["population"] == "NK"],
+        "c": pd.concat([course_rows(results.populations, patient, name) for name in _COURSES]),
+        "d": donor_rows(results.donor_cells, patient, "NK"),
+        "e": pd.concat(
+            [results.cohort_recovery.iloc[:0]]
+            + [
+                incidence_rows(results.cohort_recovery, *curve)
+                for curve in _curves(results, curves)
+            ]
+        ),
+    }
+    named = [
+        rows.dropna(axis="columns", how="all").assign(panel_letter=letter)
+        for letter, rows in tables.items()
+        if len(rows)
+    ]
+    return pd.concat(named, ignore_index=True).set_index("panel_letter").reset_index()
 
 
 def _draws(populations: pd.DataFrame, patient: str) -> pd.DataFrame:
@@ -131,8 +167,11 @@ def _draw_draws(place: SubFigure, results: RunOutcome, draws: pd.DataFrame) -> N
     for column, (file, day) in enumerate(zip(draws["file"], draws["day"], strict=True), 1):
         ax = place.add_subplot(1, _DRAWS, column)
         scales = results.scales(file)
-        picture = next(p for p in results.pictures(file) if p.population == "NK")
-        draw_gate(picture, ax=ax, x_scale=scales.get(picture.x), y_scale=scales.get(picture.y))
+        picture = next((p for p in results.pictures(file) if p.population == "NK"), None)
+        if picture is None:
+            write_reason(ax, "no NK gate")
+        else:
+            draw_gate(picture, ax=ax, x_scale=scales.get(picture.x), y_scale=scales.get(picture.y))
         ax.set_title(f"Day {day:g}".replace("-", "\N{MINUS SIGN}"), loc="left")
 
 
@@ -159,12 +198,15 @@ def _draw_donors(place: SubFigure, results: RunOutcome, patient: str) -> None:
 
 
 def _curves(results: RunOutcome, asked: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Return the curves asked for, else the first two of the table."""
+    """Return the curves asked for, else the least threshold of two populations."""
     if asked:
         return list(asked)[:2]
     own = results.cohort_recovery[results.cohort_recovery["group"] == EVERYONE]
-    pairs = own[["population", "threshold"]].drop_duplicates().head(2)
-    return list(zip(pairs["population"], pairs["threshold"], strict=True))
+    pairs = own[["population", "threshold"]].drop_duplicates("population")
+    first = pairs.assign(late=~pairs["population"].isin(_RECOVERIES)).sort_values(
+        ["late", "population"], ascending=[True, False], kind="stable"
+    )
+    return list(zip(first["population"], first["threshold"], strict=True))[:2]
 
 
 def _draw_recovery(

@@ -10,6 +10,7 @@ from immunerecon.figures.cohort_pages import (
     median_data,
 )
 from immunerecon.figures.cohorts import cohort_incidence
+from immunerecon.figures.levels import levels_data, levels_of, levels_page
 from immunerecon.figures.outcome_pages import expansion_data, expansion_page, swimmer_page
 from immunerecon.figures.swimmer_rows import swimmer_rows
 from immunerecon.report.contents import Drawing, ReportData
@@ -17,6 +18,13 @@ from immunerecon.report.embedding import EmbeddedFigure, embed_figure
 
 # Name of the drawing: title, what stands in the picture for those who cannot see it, caption.
 _TOLD = {
+    "levels": (
+        "Recovery by dose level",
+        "Cumulative incidence of recovery of each population to each threshold, one curve a dose "
+        "level, with the test of their difference and the patients at risk.",
+        "Aalen-Johansen estimate. Gray's test; P from permutations of the levels, in parentheses "
+        "adjusted for all comparisons of the page (Benjamini-Hochberg).",
+    ),
     "swimmer": (
         "Each patient over time",
         "One bar a patient over the days of follow-up, with infusion, donor cells, recovery, "
@@ -65,6 +73,9 @@ def draw_cohort(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]
     if len(data.cohort_recovery):
         page = cohort_incidence(data.cohort_recovery, style=style)
         yield Drawing("recovery", page, data.cohort_recovery)
+    if len(data.dose_comparison) and len(levels_of(data.cohort_recovery)) > 1:
+        compared = (data.cohort_recovery, data.dose_comparison)
+        yield Drawing("levels", levels_page(*compared, style=style), levels_data(*compared))
     if len(patients) and len(events):
         of_patients = events[events["patient"].isin(patients["patient"])]
         told = (patients, of_patients, data.persistence, data.recovery)

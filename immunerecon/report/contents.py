@@ -48,7 +48,7 @@ class ReportData:
         `population, low, high` in cells per µL.
     expansion : DataFrame
         Published criteria of expansion by patient, as `immunerecon.trial.expansion` gives them.
-    chimerism_pairs, chimerism_agreement, kir_mismatch : DataFrame
+    chimerism_pairs, chimerism_agreement, kir_mismatch, dose_comparison : DataFrame
         Tables of the same names in ``trial/`` of the results folder.
     run
         Provenance: `versions`, `strategies`, `parameters`, `inputs`, `started`, `ended` ..., as in
@@ -74,6 +74,7 @@ class ReportData:
     chimerism_pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     chimerism_agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
     kir_mismatch: pd.DataFrame = field(default_factory=pd.DataFrame)
+    dose_comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from immunerecon.figures.paper import paper_data, paper_figure
 from immunerecon.figures.patients import course_data, patient_courses
 from immunerecon.figures.ridges import donor_ridges
 from immunerecon.figures.sheets import all_tubes, sheet_data
@@ -27,9 +28,10 @@ def draw_study(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]:
     Yields
     ------
     Drawing
-        The courses and donor ridges of each patient, the cohort, and of each panel the gating of a
-        representative tube and the NK gate of all tubes.
+        The figure of a paper, the courses and donor ridges of each patient, the cohort, and of
+        each panel the gating of a representative tube and the NK gate of all tubes.
     """
+    yield from _draw_paper(data, style)
     for patient in data.patient_ids:
         if (data.draws["patient"] == patient).any():
             yield draw_patient(data, patient, style=style)
@@ -38,6 +40,18 @@ def draw_study(data: ReportData, *, style: str = "nature") -> Iterator[Drawing]:
     yield from draw_cohort(data, style=style)
     for panel, draws in data.draws.groupby("panel", sort=False):
         yield from _draw_panel(data, str(panel), draws, style)
+
+
+def _draw_paper(data: ReportData, style: str) -> Iterator[Drawing]:
+    """Draw the figure of a paper, of the patient with the most draws whose NK cells were gated."""
+    rows = data.populations
+    gated = rows[(rows["role"] == "draw") & (rows["population"] == "NK") & rows["count"].notna()]
+    draws = gated.groupby("patient", sort=False)["day"].nunique()
+    if draws.empty or data.cohort_recovery.empty:
+        return
+    patient = str(draws.idxmax())
+    page = paper_figure(data, patient=patient, limits=data.limits, style=style)
+    yield Drawing("paper", page, paper_data(data, patient=patient))
 
 
 def draw_patient(data: ReportData, patient: str, *, style: str = "nature") -> Drawing:

@@ -112,5 +112,6 @@ def report_data(results: Results) -> ReportData:
         chimerism_pairs=results.trial("chimerism_pairs"),
         chimerism_agreement=results.trial("chimerism_agreement"),
         kir_mismatch=results.trial("kir_mismatch"),
+        dose_comparison=results.trial("dose_comparison"),
         run=results.run,
     )
