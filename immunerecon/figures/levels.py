@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from immunerecon.figures.axes import set_day_axis
 from immunerecon.figures.incidence import (
@@ -22,7 +23,7 @@ from immunerecon.figures.style import MUTED, OKABE_ITO, figure_style
 
 _COLUMNS = 3
 # Colour and dashes: levels are told apart in print without colour as well.
-_LINES = (
+_LINES: tuple[tuple[str, LineStyleType], ...] = (
     (OKABE_ITO["blue"], "solid"),
     (OKABE_ITO["vermillion"], (0, (5, 1.5))),
     (OKABE_ITO["green"], (0, (1.2, 1.2))),
