@@ -3,7 +3,6 @@ from .cytometry.fcs import read_fcs as read_fcs
 from .cytometry.tube import Tube as Tube
 from .errors import (
     ImmunereconError as ImmunereconError,
-    ImmunereconWarning as ImmunereconWarning,
     StudyError as StudyError,
     TubeError as TubeError,
 )

@@ -12,8 +12,6 @@
     ├── StrategyError         a gating strategy (YAML) or gate that cannot be applied by anyone
     ├── EstimationError       a statistic that these data do not identify
     └── ResultsError          a results folder that is locked, foreign or damaged
-
-    ImmunereconWarning        numbers are given, a person should look
 """
 
 from collections.abc import Sequence
@@ -133,7 +131,3 @@ class EstimationError(ImmunereconError):
 
 class ResultsError(ImmunereconError):
     """A results folder that is in use, was written by something else, or is damaged."""
-
-
-class ImmunereconWarning(UserWarning):
-    """Numbers are given, but a person should look."""

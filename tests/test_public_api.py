@@ -6,7 +6,7 @@ import sys
 import immunerecon
 
 PROMISED = {
-    "GatedTube", "ImmunereconError", "ImmunereconWarning", "Results", "Strategy", "Study",
+    "GatedTube", "ImmunereconError", "Results", "Strategy", "Study",
     "StudyError", "Tube", "TubeError", "cohort_recovery_table", "figures", "interop",
     "gate_tube", "load_overrides", "load_results", "load_strategy", "persistence_table",
     "picture_gates", "read_fcs", "read_study", "recovery_table", "regate", "review_gates",
