@@ -4,13 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from immunerecon.cli import app
-from immunerecon.gating.strategy import Strategy, describe_gate
+from immunerecon.gating.strategy import describe_gate
 from immunerecon.gating.strategy_file import load_strategy, shipped_strategies
-
-
-def _depth(strategy: Strategy, name: str) -> int:
-    parent = strategy.populations[name].parent
-    return 0 if not parent else 1 + _depth(strategy, parent)
+from immunerecon.gating.strategy_tree import strategy_tree
 
 
 def _ontology(identifier: str) -> str:
@@ -26,11 +22,7 @@ def _strategy(name: str) -> Iterator[str]:
     yield f"**{strategy.title}.** {strategy.description}\n"
     if strategy.required:
         yield f"Needs {', '.join(strategy.required)}; looks at {', '.join(strategy.markers())}.\n"
-    yield "```text"
-    for population, rule in strategy.populations.items():
-        indent = "    " * _depth(strategy, population)
-        yield f"{indent}{population}  [{describe_gate(rule)}]"
-    yield "```\n"
+    yield from ("```text", *strategy_tree(strategy), "```\n")
     yield "| population | parent | gate | Cell Ontology |"
     yield "| --- | --- | --- | --- |"
     for population, rule in strategy.populations.items():
