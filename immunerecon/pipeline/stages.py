@@ -1,18 +1,15 @@
 """The steps that every tube goes through: a first pass, what all tubes tell together, gates."""
 
-import hashlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from immunerecon.cytometry.fcs import file_state
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.errors import TubeError
 from immunerecon.gating.override import Override
 from immunerecon.gating.placement import ALONE, Placement
-from immunerecon.pipeline.crews import Crew, processes_of
+from immunerecon.pipeline.contents import identified
+from immunerecon.pipeline.crews import Crew
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.misplaced import misplaced_tubes
 from immunerecon.pipeline.neighbours import place_tubes
@@ -85,7 +82,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     workers
         Processes, a cluster, or a share of a job array.
     """
-    jobs, unreadable = _identified(plan.jobs, processes_of(workers))
+    jobs, unreadable = identified(plan.jobs, records, workers=workers)
     copies = _copies(study, jobs)
     jobs = {index: job for index, job in jobs.items() if index not in copies}
     surveys, unread, _ = _run("survey", survey_tube, jobs, records, workers)
@@ -131,34 +128,6 @@ def _run(
             done[outcome.index] = outcome.record
     # Completion order depends on the workers; everything after must not.
     return dict(sorted(done.items())), dict(sorted(errors.items())), keys
-
-
-def _identified(
-    jobs: Mapping[int, TubeJob], workers: int
-) -> tuple[dict[int, TubeJob], dict[int, str]]:
-    """Return the jobs with the content of their files, and why other files cannot be read."""
-    known: dict[int, TubeJob] = {}
-    errors: dict[int, str] = {}
-    # Hashing leaves the interpreter free: threads do.
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        found = {index: pool.submit(_with_content, job) for index, job in jobs.items()}
-        for index, future in found.items():
-            try:
-                known[index] = future.result()
-            except TubeError as error:
-                errors[index] = str(error)
-    return known, errors
-
-
-def _with_content(job: TubeJob) -> TubeJob:
-    """Return the job with the SHA-256 of its file, and the file's state when it was taken."""
-    state = file_state(job.path)
-    try:
-        with job.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256")
-    except OSError as error:
-        raise TubeError(f"the file cannot be read: {error.strerror}") from error
-    return replace(job, sha256=digest.hexdigest(), state=state)
 
 
 def _copies(study: Study, jobs: Mapping[int, TubeJob]) -> dict[int, str]:
