@@ -67,7 +67,7 @@ def _shared(jobs: Mapping[int, TubeJob], records: Path, shard: Shard) -> Identif
             stated[index] = replace(job, state=file_state(job.path))
         except TubeError as error:
             errors[index] = str(error)
-    keys = {i: record_key("content", str(job.path), i, job.state) for i, job in stated.items()}
+    keys = {i: record_key("content", job.path.name, i, job.state) for i, job in stated.items()}
     todo = {keys[index]: job for index, job in stated.items()}
     known = {}
     for outcome in run_step(_content_to_record, todo, records, workers=shard):
