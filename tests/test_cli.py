@@ -263,3 +263,30 @@ def test_every_figure_of_a_run_is_two_columns_wide_with_its_source_data(
         width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", pdf)[1])
         assert width / 72 * 25.4 == pytest.approx(183, abs=0.001), name
         assert b"/Type3" not in pdf
+
+
+def test_init_says_what_is_left_to_do_and_what_comes_next(
+    small_study: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my files"
+    shutil.copytree(small_study / "fcs", folder)
+    result = immunerecon("init", folder)
+    assert result.exit_code == 0, result.output
+    assert "To do:    patients.csv: recipient_hla and donor_hla" in result.output
+    assert f"immunerecon validate '{folder}'" in result.output
+    checked = immunerecon("validate", folder)
+    assert checked.exit_code == 0
+    assert f"immunerecon run '{folder}' --out" in checked.output
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("report", "is a study folder"), ("validate", "immunerecon init"), ("init", "no such folder")],
+)
+def test_a_folder_of_the_wrong_kind_is_told_with_the_next_step(
+    small_study: Path, tmp_path: Path, command: str, said: str
+) -> None:
+    given = {"report": small_study, "validate": tmp_path, "init": tmp_path / "none"}[command]
+    result = immunerecon(command, given)
+    assert result.exit_code == 2
+    assert said in result.output

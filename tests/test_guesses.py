@@ -25,6 +25,16 @@ def test_patient_day_and_role(file: str, patient: str, day: float | None, role: 
     assert (guess.patient, guess.day, guess.role) == (patient, day, role)
 
 
+def test_what_was_typed_at_the_cytometer_tells_what_the_name_does_not() -> None:
+    typed = {"TUBE NAME": "Donor", "$SRC": "Doe, Jane P12", "EXPERIMENT NAME": "D+14 graft study"}
+    guess = guess_from_name("export/003.fcs", typed)
+    assert (guess.patient, guess.day, guess.role) == ("P12", 14, "donor_control")
+    assert "Jane" not in guess.told_by
+    assert "'P12' in $SRC" in guess.told_by
+    named = guess_from_name("P01 day7.fcs", typed)
+    assert (named.patient, named.day) == ("P01", 7)
+
+
 def test_every_guess_says_what_it_stands_on() -> None:
     told = guess_from_name("P07_day-7_donor.fcs").told_by
     assert "'P07'" in told

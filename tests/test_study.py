@@ -191,7 +191,8 @@ def test_text_of_the_settings_stays_text(tmp_path):
 
 def test_missing_tables_are_named(tmp_path):
     assert problems(tmp_path) == [
-        "study.yaml: is missing (accepted: a study folder holds study.yaml)",
+        "study.yaml: is missing (accepted: a study folder holds study.yaml; "
+        "`immunerecon init` drafts it)",
         "samples.csv: is missing (accepted: a row an FCS file)",
     ]
     assert "there is no such folder" in problems(tmp_path / "nowhere")[0]

@@ -1,5 +1,6 @@
 """What all commands share: the application, its arguments, how errors are told."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,16 +55,23 @@ WRONG_STUDY, SOME_FAILED = 2, 3  # exit codes of the contract
 NOT_WRITTEN, CHANGED = 1, 4  # the disk is full; results are not what the run wrote
 
 
+def quoted(path: Path) -> str:
+    """Return a path as it can be typed into a shell."""
+    return shlex.quote(str(path))
+
+
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """Print what is wrong and end with exit code 2, without a traceback."""
+def errors_told(heading: str = "The study cannot be run", remedy: str = "") -> Iterator[None]:
+    """Print what is wrong and what to do, and end with exit code 2, without a traceback."""
     try:
         yield
     except StudyError as error:
         count = len(error.problems)
-        typer.echo(f"The study cannot be run: {count} problem{'s' * (count > 1)}.", err=True)
+        typer.echo(f"{heading}: {count} problem{'s' * (count > 1)}.", err=True)
         for problem in error.problems:
             typer.echo(f"  {problem}", err=True)
+        if remedy:
+            typer.echo(f"Next: {remedy}", err=True)
         raise typer.Exit(WRONG_STUDY) from error
     except ImmunereconError as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)

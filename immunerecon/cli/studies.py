@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from immunerecon.cli.application import SOME_FAILED, Out, StudyFolder, app, errors_told
+from immunerecon.cli.application import (
+    SOME_FAILED,
+    Out,
+    StudyFolder,
+    app,
+    errors_told,
+    quoted,
+)
 
 
 @app.command()
@@ -37,7 +44,7 @@ def run(
     from immunerecon.report.outputs import outputs_are_current, write_outputs
     from immunerecon.study.folder import read_study
 
-    with errors_told():
+    with errors_told(remedy=f"correct these, then: immunerecon validate {quoted(study)}"):
         content = read_study(study)
         corrections = load_overrides(overrides) if overrides else None
         for warning in content.warnings:
@@ -103,19 +110,22 @@ def init(
 ) -> None:
     """Draft study.yaml and samples.csv for a folder of FCS files, to be corrected by you.
 
-    Patient, day and role are guessed from the files' names, panels from their labels; the column
-    `guess` says what each guess stands on.
+    Patient, day and role are guessed from the files' names and from what was typed at the
+    cytometer, panels from their labels; the column `guess` says what each guess stands on.
 
     Example: immunerecon init my_fcs_files
     """
     from immunerecon.pipeline.draft import draft_study
 
-    with errors_told():
-        for path in draft_study(folder):
-            typer.echo(f"Written: {path}")
-    typer.echo(
-        "Next: correct samples.csv and patients.csv, then: immunerecon validate " + str(folder)
-    )
+    with errors_told("No study was drafted"):
+        draft = draft_study(folder)
+    for path in draft.written:
+        typer.echo(f"Written:  {path}")
+    for file in draft.left_out:
+        typer.echo(f"Left out: {file}, a hidden file")
+    for line in draft.to_do:
+        typer.echo(f"To do:    {line}")
+    typer.echo(f"Next: correct the tables in {folder}, then: immunerecon validate {quoted(folder)}")
 
 
 @app.command()
@@ -129,7 +139,7 @@ def validate(study: StudyFolder) -> None:
     from immunerecon.pipeline.plan import strategy_of
     from immunerecon.study.folder import read_study
 
-    with errors_told():
+    with errors_told(remedy=f"correct these, then: immunerecon validate {quoted(study)}"):
         content = read_study(study)
         for panel in content.settings.panels.values():
             if not panel.strategy.lower().endswith(".wsp"):
@@ -147,3 +157,4 @@ def validate(study: StudyFolder) -> None:
         typer.echo(f"Warning: {warning}", err=True)
     patients = {sample.patient for sample in content.samples if sample.patient}
     typer.echo(f"{content.settings.name}: {len(content.samples)} files of {len(patients)} patients")
+    typer.echo(f"Next: immunerecon run {quoted(study)} --out RESULTS")

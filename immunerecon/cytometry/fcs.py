@@ -36,7 +36,7 @@ KEPT_KEYWORDS = re.compile(
 
 
 @dataclass(frozen=True)
-class _DataSet:
+class DataSet:
     """One data set of a file: its bytes to the end of the file, HEADER and TEXT."""
 
     content: Bytes
@@ -101,8 +101,8 @@ def read_fcs(path: Path | str, *, dataset: int | None = None, sha256: str = "") 
     """
     path = Path(path)
     before = file_state(path)
-    content = _map(path, n_bytes=before[0])
-    data_set = _chosen(_data_sets(content), dataset)
+    content = map_file(path, n_bytes=before[0])
+    data_set = _chosen(data_sets(content), dataset)
     if sha256:
         tube = _read_data_set(data_set)
     else:
@@ -142,7 +142,7 @@ def file_state(path: Path) -> FileState:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _map(path: Path, *, n_bytes: int) -> Bytes:
+def map_file(path: Path, *, n_bytes: int) -> Bytes:
     """Map the file into memory; pages are read as they are used."""
     if n_bytes == 0:
         return np.empty(0, dtype=np.uint8)
@@ -154,15 +154,15 @@ def _map(path: Path, *, n_bytes: int) -> Bytes:
         raise FcsError("the file changed while it was read") from error
 
 
-def _data_sets(content: Bytes) -> list[_DataSet]:
+def data_sets(content: Bytes) -> list[DataSet]:
     """Follow ``$NEXTDATA`` through the file."""
-    found: list[_DataSet] = []
+    found: list[DataSet] = []
     start = 0
     while True:
         rest = content[start:]
         header = read_header(rest)
         text = read_keywords(rest, header)
-        found.append(_DataSet(rest, header, text))
+        found.append(DataSet(rest, header, text))
         step = integer(text.values, "$NEXTDATA")
         if not step:
             return found
@@ -178,7 +178,7 @@ def _data_sets(content: Bytes) -> list[_DataSet]:
             raise FcsError(f"no data set begins at byte {start}", keyword="$NEXTDATA", offset=start)
 
 
-def _chosen(found: Sequence[_DataSet], dataset: int | None) -> _DataSet:
+def _chosen(found: Sequence[DataSet], dataset: int | None) -> DataSet:
     """Return the data set that was asked for."""
     remedy = f"Put a number from 1 to {len(found)} in the column dataset of samples.csv"
     if dataset is None and len(found) > 1:
@@ -190,7 +190,7 @@ def _chosen(found: Sequence[_DataSet], dataset: int | None) -> _DataSet:
     return found[(dataset or 1) - 1]
 
 
-def _read_data_set(data_set: _DataSet) -> Tube:
+def _read_data_set(data_set: DataSet) -> Tube:
     """Read one data set; the hash of the file is still missing."""
     content, header, text = data_set.content, data_set.header, data_set.text
     parameters, parameter_flags = read_parameters(text.values)
@@ -280,7 +280,7 @@ def _names(channels: Sequence[Channel], chosen: NDArray[np.bool_]) -> list[str]:
     return [channel.name for channel, one in zip(channels, chosen, strict=True) if one]
 
 
-def _trailing_flags(data_set: _DataSet, layout: Layout) -> list[str]:
+def _trailing_flags(data_set: DataSet, layout: Layout) -> list[str]:
     """Look at what follows the last segment of the last data set."""
     values, header = data_set.text.values, data_set.header
     if integer(values, "$NEXTDATA"):

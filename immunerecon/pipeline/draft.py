@@ -2,22 +2,45 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from immunerecon.cytometry.fcs import read_fcs
-from immunerecon.errors import Problem, StudyError, TubeError
+from immunerecon.errors import Problem, StudyError
 from immunerecon.files import write_atomically
-from immunerecon.pipeline.progress import track
-from immunerecon.study.antibodies import hla_marker
-from immunerecon.study.guesses import Guess, guess_from_name
-from immunerecon.study.panel import find_markers
+from immunerecon.pipeline.draft_days import infusion_dates
+from immunerecon.pipeline.draft_panels import draft_panels, draft_settings
+from immunerecon.pipeline.draft_rows import DraftRow, draft_rows
 
-_COLUMNS = ("file", "patient", "day", "panel", "role", "stain", "guess")
+_AWAY = "correct it and run immunerecon validate, or move it away to draft it anew"
 _SUFFIXES = (".fcs", ".lmd")
+_SAMPLES = (
+    *("file", "patient", "day", "date", "panel", "role", "stain", "dataset", "guess"),
+    *("batch", "beads_added", "blood_volume_ul", "acquired_volume_ul", "dilution"),
+)
+_PATIENTS = ("patient", "infusion_date", "dose_level", "recipient_hla", "donor_hla", "guess")
 
 
-def draft_study(folder: Path | str) -> tuple[Path, ...]:
+@dataclass(frozen=True)
+class Draft:
+    """A drafted study.
+
+    Parameters
+    ----------
+    written
+        The files: study.yaml, samples.csv, patients.csv.
+    left_out
+        Hidden files, which are no tubes: macOS writes ``._NAME.fcs`` beside NAME.fcs.
+    to_do
+        What a person must fill in or look at, most pressing first.
+    """
+
+    written: tuple[Path, ...]
+    left_out: tuple[str, ...]
+    to_do: tuple[str, ...]
+
+
+def draft_study(folder: Path | str) -> Draft:
     """Write study.yaml, samples.csv and patients.csv for a folder of FCS files.
 
     Parameters
@@ -27,8 +50,7 @@ def draft_study(folder: Path | str) -> tuple[Path, ...]:
 
     Returns
     -------
-    tuple of Path
-        The files written.
+    Draft
 
     Raises
     ------
@@ -37,26 +59,28 @@ def draft_study(folder: Path | str) -> tuple[Path, ...]:
 
     Notes
     -----
-    Files with the same stained markers are one panel; a panel with an anti-HLA marker gets the
-    strategy ``donor_nk``, every other ``lineage``. Patient, day and role are read off the names.
+    Files with the same stained markers are one panel; a panel gets the shipped strategy that looks
+    at most of its markers. Patient, day and role are read off the names of files and folders, then
+    off what was typed for sample and tube; a draw without a day gets the date of its acquisition.
     """
     folder = Path(folder)
     _check(folder)
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    hidden = [path for path in found if path.name.startswith(".")]
+    paths = [path for path in found if path not in hidden]
     if not paths:
         raise StudyError([Problem(folder.name, "holds no FCS file", accepted="*.fcs, *.lmd")])
-    files = [path.relative_to(folder).as_posix() for path in paths]
-    markers = {
-        file: _markers(path)
-        for file, path in track(zip(files, paths, strict=True), len(files), "Reading labels")
-    }
-    panels = _panels(markers)
-    guesses = {file: guess_from_name(file) for file in files}
-    patients = sorted({guess.patient for guess in guesses.values() if guess.patient})
-    return (
-        write_atomically(folder / "study.yaml", _settings(folder.name, panels).encode()),
-        write_atomically(folder / "samples.csv", _samples(guesses, markers, panels)),
-        write_atomically(folder / "patients.csv", _rows([("patient",), *((p,) for p in patients)])),
+    rows = draft_rows(folder, paths)
+    panels = draft_panels([row.markers for row in rows])
+    dates = infusion_dates(rows)
+    return Draft(
+        written=(
+            write_atomically(folder / "study.yaml", draft_settings(folder, panels).encode()),
+            write_atomically(folder / "samples.csv", _samples(rows, panels)),
+            write_atomically(folder / "patients.csv", _patients(rows, dates)),
+        ),
+        left_out=tuple(path.relative_to(folder).as_posix() for path in hidden),
+        to_do=tuple(_to_do(rows, dates)),
     )
 
 
@@ -67,62 +91,82 @@ def _check(folder: Path) -> None:
     if there:
         raise StudyError(
             [
-                Problem(name, "is there already and is not overwritten: move it away")
+                Problem(name, "is there already and is not overwritten", accepted=_AWAY)
                 for name in there
             ]
         )
 
 
-def _markers(path: Path) -> frozenset[str]:
-    """Return the stained markers of a file, none where it cannot be read (`run` says why)."""
-    try:
-        tube = read_fcs(path)
-        return frozenset(find_markers([(c.name, c.label) for c in tube.channels]))
-    except TubeError:
-        return frozenset()
+def _samples(rows: Sequence[DraftRow], panels: Mapping[frozenset[str], str]) -> bytes:
+    return _table(
+        _SAMPLES,
+        (
+            {
+                "file": row.file,
+                "patient": row.guess.patient,
+                "day": "" if row.guess.day is None else f"{row.guess.day:g}",
+                "date": row.date if row.needs_date else "",
+                "panel": panels[row.markers],
+                "role": row.guess.role,
+                "stain": row.stain,
+                "dataset": row.data_sets if row.data_sets > 1 else "",
+                "guess": row.told_by,
+            }
+            for row in rows
+        ),
+    )
 
 
-def _panels(markers: Mapping[str, frozenset[str]]) -> dict[frozenset[str], str]:
-    """Return a name for each set of markers, the commonest first."""
-    found = list(markers.values())
-    ordered = sorted(set(found), key=lambda one: (-found.count(one), sorted(one)))
-    names: dict[frozenset[str], str] = {}
-    for one in ordered:
-        base = _strategy(one)
-        taken = sum(name.split("_tube")[0] == base for name in names.values())
-        names[one] = base if not taken else f"{base}_tube{taken + 1}"
-    return names
+def _patients(rows: Sequence[DraftRow], dates: Mapping[str, tuple[str, str]]) -> bytes:
+    names = sorted({row.guess.patient for row in rows if row.guess.patient})
+    return _table(
+        _PATIENTS,
+        (
+            {
+                "patient": name,
+                "infusion_date": dates.get(name, ("", ""))[0],
+                "guess": dates.get(name, ("", ""))[1],
+            }
+            for name in names
+        ),
+    )
 
 
-def _strategy(markers: frozenset[str]) -> str:
-    return "donor_nk" if any(map(hla_marker, markers)) else "lineage"
-
-
-def _settings(name: str, panels: Mapping[frozenset[str], str]) -> str:
-    lines = [f"name: {name}", "panels:"]
-    for markers, panel in panels.items():
-        stains = [m for m in sorted(markers) if not m.startswith(("FSC", "SSC", "Time"))]
-        lines += [
-            f"  {panel}:  # {', '.join(stains) or 'no known marker: name channels under markers'}",
-            f"    strategy: {_strategy(markers)}",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _samples(
-    guesses: Mapping[str, Guess],
-    markers: Mapping[str, frozenset[str]],
-    panels: Mapping[frozenset[str], str],
-) -> bytes:
-    rows: list[Sequence[object]] = [_COLUMNS]
-    for file, guess in guesses.items():
-        day = "" if guess.day is None else f"{guess.day:g}"
-        panel = panels[markers[file]]
-        rows.append((file, guess.patient, day, panel, guess.role, "", guess.told_by))
-    return _rows(rows)
-
-
-def _rows(rows: Sequence[Sequence[object]]) -> bytes:
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return stream.getvalue().encode()
+
+
+def _to_do(rows: Sequence[DraftRow], dates: Mapping[str, tuple[str, str]]) -> Iterable[str]:
+    """Say what the files could not tell."""
+    draws = [row for row in rows if row.guess.role == "draw"]
+    if lost := [row for row in draws if row.guess.day is None and not row.date]:
+        yield f"samples.csv: fill in the day of {_named(lost)}"
+    dated = {row.guess.patient for row in draws if row.needs_date and row.guess.patient}
+    if missing := sorted(dated - set(dates)):
+        yield f"patients.csv: fill in the infusion_date of {', '.join(missing)}"
+    if guessed := sorted(dated & set(dates)):
+        yield f"patients.csv: look at the infusion_date guessed for {', '.join(guessed)}"
+    if nobody := [row for row in draws if not row.guess.patient]:
+        yield f"samples.csv: fill in the patient of {_named(nobody)}"
+    stained = [row for row in rows if row.guess.role in ("single_stain", "fmo")]
+    if unnamed := [row for row in stained if not row.stain]:
+        yield f"samples.csv: fill in the stain of {_named(unnamed)}"
+    for row in rows:
+        if row.fault:
+            yield f"{row.file} cannot be read: {row.fault}"
+    if any(marker.startswith("HLA-") for row in rows for marker in row.markers):
+        yield "patients.csv: recipient_hla and donor_hla, or donor cells are not evaluable"
+    yield (
+        "samples.csv: beads_added with blood_volume_ul, or acquired_volume_ul with dilution; or "
+        "blood_counts.csv. Without any of these there are percentages, but no cells per µL"
+    )
+
+
+def _named(rows: Sequence[DraftRow]) -> str:
+    """Name the first rows as a spreadsheet shows them, and say how many there are."""
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return f"{rows[0].file}{more}"

@@ -19,6 +19,7 @@ from immunerecon.pipeline.records import Record, load_record
 from immunerecon.pipeline.scales import scales_from
 from immunerecon.pipeline.tables import COLUMNS, read_table
 from immunerecon.pipeline.tubes import pictures_of
+from immunerecon.study.settings import FILE as STUDY_FILE
 
 RECORDS = "records"
 INDEX = "index.json"
@@ -153,9 +154,7 @@ def load_results(folder: Path | str) -> Results:
     folder = Path(folder)
     run = read_run(folder)
     if run is None or "ended" not in run:
-        raise ResultsError(
-            f"{folder.name} holds no finished run: run the study again, what is done stays done"
-        )
+        raise ResultsError(_not_finished(folder))
     if run["schema_version"] != SCHEMA_VERSION:
         raise ResultsError(
             f"{folder.name} has schema version {run['schema_version']}, this program writes and "
@@ -163,3 +162,12 @@ def load_results(folder: Path | str) -> Results:
         )
     tables: dict[str, Any] = {name: read_table(folder, name) for name in COLUMNS}
     return Results(folder, run, **tables)
+
+
+def _not_finished(folder: Path) -> str:
+    """Say what a folder without a finished run is, and what to do."""
+    if not folder.is_dir():
+        return f"there is no folder {folder.name}: name the --out folder of immunerecon run"
+    if (folder / STUDY_FILE).is_file():
+        return f"{folder.name} is a study folder: name the --out folder of immunerecon run instead"
+    return f"{folder.name} holds no finished run: run the study again, what is done stays done"

@@ -107,8 +107,9 @@ def _samples(samples: Records[Sample]) -> Iterator[Problem]:
     for row, sample in samples.rows:
         for column, message, accepted in _sample_faults(sample):
             yield samples.problem(row, column, message, accepted)
+    dated = Records(samples.file, tuple(row for row in samples.rows if not _lacks_day(row[1])))
     yield from _repeats(
-        samples,
+        dated,
         _tube_of,
         column="replicate",
         what="the same patient, day, panel, role and replicate",
@@ -121,12 +122,17 @@ def _sample_faults(sample: Sample) -> Iterator[tuple[str, str, str]]:
     role = sample.role
     if role in _ROLES_OF_A_PATIENT and not sample.patient:
         yield "patient", f"a {role} has no patient", "a patient id"
-    if role == "draw" and sample.day is None and sample.date is None:
+    if _lacks_day(sample):
         yield "day", "a draw has neither day nor date", "day, or date with infusion_date"
     if role in _ROLES_WITH_STAIN and not sample.stain:
         yield "stain", f"a {role} has no stain", "the marker stained alone, or left out"
     if sample.beads_added is not None and sample.blood_volume_ul is None:
         yield "blood_volume_ul", "is empty although there are beads_added", "µL of blood stained"
+
+
+def _lacks_day(sample: Sample) -> bool:
+    """Whether a draw is to be told its day first: until then it repeats nothing."""
+    return sample.role == "draw" and sample.day is None and sample.date is None
 
 
 def _tube_of(sample: Sample) -> Hashable:

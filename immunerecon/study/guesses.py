@@ -1,6 +1,7 @@
-"""What an FCS file's name suggests of patient, day and role: a draft to be corrected."""
+"""What an FCS file's name and keywords suggest of patient, day and role, to be corrected."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,7 +14,7 @@ _DAY = re.compile(
 )
 _DAYS_IN = {"d": 1.0, "w": 7.0, "m": 30.4375}
 _ROLES = (
-    ("single_stain", r"comp|compensation|single[ _-]?stain|ss"),
+    ("single_stain", r"comp|compensation|single[ _-]?stain|stained[ _]control|ss"),
     ("unstained", r"unstained|blank|autofluorescence"),
     ("fmo", r"fmo"),
     ("donor_control", r"donor(?![ _-]?nk)"),
@@ -25,18 +26,18 @@ _BEFORE = re.compile(rf"{_START}(pre|baseline|screening){_END}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Guess:
-    """What a file's name suggests.
+    """What a file's name and keywords suggest.
 
     Parameters
     ----------
     patient
         As written, or empty.
     day
-        Days from the infusion; weeks and months are converted. None where the name has none.
+        Days from the infusion; weeks and months are converted. None where nothing tells it.
     role
         As in samples.csv.
     told_by
-        The parts of the name that the guess stands on.
+        What the guess stands on.
     """
 
     patient: str
@@ -45,13 +46,16 @@ class Guess:
     told_by: str
 
 
-def guess_from_name(file: str) -> Guess:
-    """Guess patient, day and role from a file's path below the study folder.
+def guess_from_name(file: str, keywords: Mapping[str, str] | None = None) -> Guess:
+    """Guess patient, day and role from a file's path below the study folder, then its keywords.
 
     Parameters
     ----------
     file
         With forward slashes.
+    keywords
+        What was typed at the cytometer for sample and tube, the most telling first. Only a study
+        id or a day found in it gets into the guess, never the text itself.
 
     Returns
     -------
@@ -64,24 +68,37 @@ def guess_from_name(file: str) -> Guess:
     Guess(patient='P07', day=-7.0, role='draw', told_by="patient from 'P07', day from 'day-7'")
     >>> guess_from_name("Pt 3 w4 donor control.fcs").role
     'donor_control'
+    >>> guess_from_name("003.fcs", {"TUBE NAME": "NK D+14", "$SRC": "Jane Doe P12"}).told_by
+    "patient from 'P12' in $SRC, day from 'D+14' in TUBE NAME"
     """
     stem = str(PurePosixPath(file).with_suffix(""))
+    typed = keywords or {}
     told: list[str] = []
-    patient = _patient(stem, told)
-    day = _day(stem, told)
-    role = "draw"
-    for name, words in _ROLES:
-        if match := re.search(rf"{_START}({words}){_END}", stem, re.IGNORECASE):
-            role = name
-            told.append(f"role from {match[1]!r}")
-            break
-    return Guess(patient, day, role, ", ".join(told))
+    patient = _patient(stem, typed, told)
+    day = _day(stem, typed, told)
+    return Guess(patient, day, _role(stem, typed, told), ", ".join(told))
 
 
-def _patient(stem: str, told: list[str]) -> str:
-    if match := _PATIENT.search(stem):
-        told.append(f"patient from {match[1]!r}")
-        return match[1]
+# Words such as donor or baseline mean the tube only where the tube is named.
+_OF_TUBE = frozenset({"TUBE NAME"})
+
+
+def _places(name: str, keywords: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Return the texts to look at, each with the words that say where it stands."""
+    yield name, ""
+    for keyword, text in keywords.items():
+        yield text, f" in {keyword}"
+
+
+def _of_tube(keywords: Mapping[str, str]) -> dict[str, str]:
+    return {keyword: text for keyword, text in keywords.items() if keyword in _OF_TUBE}
+
+
+def _patient(stem: str, keywords: Mapping[str, str], told: list[str]) -> str:
+    for text, place in _places(stem, keywords):
+        if match := _PATIENT.search(text):
+            told.append(f"patient from {match[1]!r}{place}")
+            return match[1]
     folder = PurePosixPath(stem).parts[:-1]
     if folder:
         told.append(f"patient from the folder {folder[-1]!r}")
@@ -89,11 +106,22 @@ def _patient(stem: str, told: list[str]) -> str:
     return ""
 
 
-def _day(stem: str, told: list[str]) -> float | None:
-    if match := _DAY.search(PurePosixPath(stem).name):
-        told.append(f"day from {match[1] + match[2]!r}")
-        return round(float(match[2]) * _DAYS_IN[match[1][0].lower()], 1)
-    if match := _BEFORE.search(stem):
-        told.append(f"day before infusion from {match[1]!r}")
-        return -1.0
+def _day(stem: str, keywords: Mapping[str, str], told: list[str]) -> float | None:
+    for text, place in _places(PurePosixPath(stem).name, keywords):
+        if match := _DAY.search(text):
+            told.append(f"day from {match[1] + match[2]!r}{place}")
+            return round(float(match[2]) * _DAYS_IN[match[1][0].lower()], 1)
+    for text, place in _places(stem, _of_tube(keywords)):
+        if match := _BEFORE.search(text):
+            told.append(f"day before infusion from {match[1]!r}{place}")
+            return -1.0
     return None
+
+
+def _role(stem: str, keywords: Mapping[str, str], told: list[str]) -> str:
+    for text, place in _places(stem, _of_tube(keywords)):
+        for name, words in _ROLES:
+            if match := re.search(rf"{_START}({words}){_END}", text, re.IGNORECASE):
+                told.append(f"role from {match[1]!r}{place}")
+                return name
+    return "draw"

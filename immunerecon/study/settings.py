@@ -13,6 +13,7 @@ from immunerecon.study.records import explain
 from immunerecon.study.spelling import nearest
 
 FILE = "study.yaml"
+_DRAFTED = f"a study folder holds {FILE}; `immunerecon init` drafts it"
 MAX_BYTES = 256_000
 
 DEFAULT_THRESHOLDS: dict[str, tuple[float, ...]] = {
@@ -135,7 +136,7 @@ def _read_yaml(folder: Path) -> object:
     """Return the content of study.yaml with all scalars as text."""
     path = folder / FILE
     if not path.is_file():
-        raise StudyError([Problem(FILE, "is missing", accepted=f"a study folder holds {FILE}")])
+        raise StudyError([Problem(FILE, "is missing", accepted=_DRAFTED)])
     return read_plain_yaml(path, most_bytes=MAX_BYTES)
 
 
