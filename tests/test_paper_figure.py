@@ -56,6 +56,14 @@ def test_a_patient_without_draws_is_refused_with_those_there_are(small_results: 
         paper_figure(load_results(small_results), patient="P99")
 
 
+@pytest.mark.parametrize("curves", [[("T", 200.0)], [("NK", 100.0), ("B", 25.0), ("B", 50.0)]])
+def test_a_curve_that_is_not_there_is_refused_with_those_that_are(
+    small_results: Path, curves: list[tuple[str, float]]
+) -> None:
+    with pytest.raises(ValueError, match=r"two at the most, of .*\('NK', 100\)"):
+        paper_figure(load_results(small_results), patient="P01", curves=curves)
+
+
 def _places(figure):
     yield figure
     for place in figure.subfigs:

@@ -80,7 +80,7 @@ def paper_figure(
     Raises
     ------
     ValueError
-        When the patient has no gated draw.
+        When the patient has no gated draw, or a curve is not in the table of the cohort's recovery.
     """
     draws = _draws(results.populations, patient)
     with figure_style(style) as measures:
@@ -199,11 +199,16 @@ def _draw_donors(place: SubFigure, results: RunOutcome, patient: str) -> None:
 
 def _curves(results: RunOutcome, asked: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
     """Return the curves asked for, else the least threshold of two populations."""
-    if asked:
-        return list(asked)[:2]
     own = results.cohort_recovery[results.cohort_recovery["group"] == EVERYONE]
-    pairs = own[["population", "threshold"]].drop_duplicates("population")
-    first = pairs.assign(late=~pairs["population"].isin(_RECOVERIES)).sort_values(
+    pairs = own[["population", "threshold"]].drop_duplicates()
+    known = list(zip(pairs["population"], pairs["threshold"], strict=True))
+    if len(asked) > 2 or not set(asked) <= set(known):
+        table = ", ".join(f"({population!r}, {threshold:g})" for population, threshold in known)
+        raise ValueError(f"curves: {list(asked)}; two at the most, of {table}")
+    if asked:
+        return list(asked)
+    first = pairs.drop_duplicates("population")
+    first = first.assign(late=~first["population"].isin(_RECOVERIES)).sort_values(
         ["late", "population"], ascending=[True, False], kind="stable"
     )
     return list(zip(first["population"], first["threshold"], strict=True))[:2]
