@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=50_000)
-    parser.add_argument("--placing", type=int, nargs="+", default=[100, 200, 400])
+    parser.add_argument("--placing", type=int, nargs="+", default=[200, 400, 800, 1600])
     parser.add_argument("--tables", type=int, nargs="+", default=[2000, 4000, 8000])
     told = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

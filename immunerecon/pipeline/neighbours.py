@@ -14,6 +14,7 @@ from immunerecon.gating.engine import evidence_of
 from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.placement import Placement
 from immunerecon.gating.rescaling import rescale_evidence
+from immunerecon.pipeline.companies import companies
 from immunerecon.pipeline.jobs import TubeJob, markers_of
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import choose_scales, instrument_key
@@ -105,19 +106,20 @@ def place_tubes(
         )
         for number, index in enumerate(named)
     }
-    told = {number: _evidence(surveys[index], scales[index]) for number, index in enumerate(named)}
+    placed: dict[int, Placement] = {}
     with threadpool_limits(1):
-        placed = borrow(told, identities)
-    return {
-        named[number]: replace(
-            placement,
-            boundaries={
-                **{found.name: found for found in told[number].boundaries},
-                **placement.boundaries,
-            },
-        )
-        for number, placement in placed.items()
-    }
+        for company in companies(identities):
+            indices = {number: named[number] for number in company}
+            told = {n: _evidence(surveys[index], scales[index]) for n, index in indices.items()}
+            for number, placement in borrow(told, identities).items():
+                placed[indices[number]] = _with_own(told[number].boundaries, placement)
+    return dict(sorted(placed.items()))
+
+
+def _with_own(boundaries: tuple[Boundary, ...], placement: Placement) -> Placement:
+    """Return a placement with the tube's own boundaries, where none was borrowed."""
+    own = {found.name: found for found in boundaries}
+    return replace(placement, boundaries={**own, **placement.boundaries})
 
 
 def batch_of(named: str, survey: Record) -> str:
