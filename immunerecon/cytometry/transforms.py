@@ -19,6 +19,7 @@ DEFAULT_WIDTH = 0.5
 MIN_NEGATIVES = 20
 # Pattern of the upper half of a float32 from which on it is infinite or no number.
 _INFINITE = 0x7F80
+_BLOCK = 16_384  # events displayed at once, so that what is in between stays in the cache
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,15 @@ class Logicle:
         """Return the display of linear values."""
         events = np.ascontiguousarray(values, dtype=np.float32)
         offsets, slopes = _table(self.t, self.w, self.m, self.a)
-        # Sign, exponent and seven bits of a float are the place of its segment in the table.
-        segments = (events.view(np.uint32) >> 16).astype(np.intp)
-        display = slopes.take(segments)
-        display *= events
-        display += offsets.take(segments)
+        display = np.empty_like(events)
+        flat, shown = events.reshape(-1), display.reshape(-1)
+        for start in range(0, flat.size, _BLOCK):
+            block, part = flat[start : start + _BLOCK], shown[start : start + _BLOCK]
+            # Sign, exponent and seven bits of a float are the place of its segment in the table.
+            segments = (block.view(np.uint32) >> 16).astype(np.intp)
+            slopes.take(segments, out=part, mode="clip")
+            part *= block
+            part += offsets.take(segments)
         return display
 
     def inverse(self, display: ArrayLike) -> Linears:

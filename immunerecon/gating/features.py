@@ -34,18 +34,22 @@ def features(columns: Mapping[str, Floats], dimensions: Sequence[str]) -> Floats
     Returns
     -------
     ndarray of float32, shape (n, d)
+        Each dimension contiguous in memory.
 
     Notes
     -----
     On the logarithm a population's scatter is as wide whether cells are small or large.
     """
-    values = [
-        1 + _DECADE * np.log10(np.maximum(column, _LEAST)) if is_scatter(name) else column
-        for name, column in ((name, columns[name]) for name in dimensions)
-    ]
-    if not values:
+    if not dimensions:
         return np.empty((0, 0), dtype=np.float32)
-    return np.column_stack(values).astype(np.float32)
+    values = np.empty((len(dimensions), len(columns[dimensions[0]])), dtype=np.float32)
+    for row, name in zip(values, dimensions, strict=True):
+        row[:] = columns[name]
+        if is_scatter(name):
+            np.log10(np.maximum(row, _LEAST, out=row), out=row)
+            row *= _DECADE
+            row += 1
+    return values.T
 
 
 def columns_of(values: Floats, dimensions: Sequence[str]) -> dict[str, Floats]:

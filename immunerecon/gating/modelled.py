@@ -61,7 +61,8 @@ class ModelledEvents:
 
     def number(self, inside: Bools) -> Doubles:
         """Return the expected number of events of each kind among some of them, shape (k + 1,)."""
-        return np.asarray(self.weights[inside].astype(np.float64) @ self.memberships[inside])
+        # A row of memberships a kind lies together in memory, so nothing is picked out.
+        return np.asarray(self.memberships.T @ np.where(inside, self.weights, 0).astype(np.float64))
 
     def expected(self, population: str) -> float:
         """Return the expected number of events of a population."""

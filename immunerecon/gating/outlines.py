@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 _RAYS = 20
+_BEFORE, _AFTER = np.arange(-1, _RAYS - 1), np.arange(1, _RAYS + 1) % _RAYS
 _STEPS = np.linspace(0, 1, 97)[1:] ** 1.5  # along a ray, denser near its origin
 _FRAME = (-0.3, 1.2)  # display; of fluorescence
 _SCATTER_FRAME = (0.0, 1.1)
@@ -87,7 +88,7 @@ def calibrated_gate(model: ModelledEvents, target: Target) -> PolygonGate:
 
     def gate_at(level: float) -> PolygonGate:
         lengths = reach * _first_below(profile, level)
-        longest = _SPIKE * np.maximum(np.roll(lengths, 1), np.roll(lengths, -1))
+        longest = _SPIKE * np.maximum(lengths[_BEFORE], lengths[_AFTER])
         lengths = np.maximum(np.minimum(lengths, longest), _SHORTEST)
         corners = (origin + directions * lengths[:, None]).round(5).tolist()
         return PolygonGate((x, y), tuple((across, up) for across, up in corners))
@@ -129,7 +130,7 @@ def _level(
     misses[far] = abs(_total(weights[farthest]) - wanted)
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
-        inside = holds(middle, unsure)
+        inside = holds(middle, unsure) if unsure.size else np.empty(0, dtype=np.bool_)
         number = sure + _total(weights[unsure[inside]])
         misses[middle] = round(abs(number - wanted), _DIGITS)
         beyond = number > wanted if too_many else number < wanted
@@ -206,12 +207,13 @@ def _odds(
     least = np.where(own, _LEAST_OWN / own.sum(), _LEAST_OTHER)
     least[-1] = _LEAST_BACKGROUND
     log_number = np.log(np.maximum(number, least * max(number.sum(), 1.0)))
+    log_densities = _in_plane(model, dimensions)
 
     def odds(places: Doubles) -> Doubles:
         columns = dict(zip(dimensions, places.T.astype(np.float32), strict=True))
-        density = log_number + _log_densities(model, features(columns, dimensions), dimensions)
+        density = log_densities(features(columns, dimensions)) + log_number[:, None]
         inside, outside, beside = (
-            np.logaddexp.reduce(density[:, which], axis=1) if which.any() else np.float64(-np.inf)
+            _log_sum(density[which]) if which.any() else np.float64(-np.inf)
             for which in (own, ~own, sisters)
         )
         return np.where(inside - beside < _SISTERS_AHEAD, -np.inf, inside - outside)
@@ -219,18 +221,36 @@ def _odds(
     return odds
 
 
-def _log_densities(model: ModelledEvents, points: Floats, dimensions: tuple[str, str]) -> Doubles:
-    """Return the log density of each kind, and of the background, in two dimensions."""
+def _log_sum(rows: Doubles) -> Doubles:
+    """Return the logarithm of the sum of what rows hold the logarithms of."""
+    largest = rows.max(axis=0)
+    return np.asarray(largest + np.log(np.exp(rows - largest).sum(axis=0)))
+
+
+def _in_plane(model: ModelledEvents, dimensions: tuple[str, str]) -> Callable[[Floats], Doubles]:
+    """Return the log density of each kind, and of the background, as a function of points.
+
+    Of points, shape (n, 2), it makes an array of shape (k + 1, n).
+    """
     mixture = model.mixture
     at = [mixture.dimensions.index(name) for name in dimensions]
     _, whiten = roots(mixture.covariances[:, at][:, :, at])
-    centres = np.einsum("kd,kde->ke", model.means[:, at], whiten)
-    turn = whiten.transpose(1, 0, 2).reshape(2, -1)
-    deviates = (points.astype(np.float64) @ turn).reshape(len(points), -1, 2) - centres
+    centres = np.einsum("kd,kde->ek", model.means[:, at], whiten)[:, :, None]
+    across, up = (np.ascontiguousarray(whiten[:, :, axis]) for axis in (0, 1))
     freedom = mixture.freedom[:, None]
-    powers = -(freedom + 1) / 2 * np.log1p(np.square(deviates) / freedom)
+    power = -(freedom + 1) / 2
     constants = 2 * log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
-    middle, width = mixture.everything[:, at]
-    background = -0.5 * np.square((points - middle) / width).sum(axis=1)
-    background -= np.log(2 * np.pi * width.prod())
-    return np.column_stack([powers.sum(axis=2) + constants, background])
+    middle, width = mixture.everything[:, at, None]
+
+    def log_densities(points: Floats) -> Doubles:
+        places = points.T.astype(np.float64)
+        density = np.empty((len(power) + 1, places.shape[1]))
+        # One logarithm for both axes: a product of two squares overflows nowhere.
+        first, second = (np.square(turn @ places - c) / freedom + 1 for turn, c in zip(
+            (across, up), centres, strict=True))  # fmt: skip
+        density[:-1] = power * np.log(first * second) + constants[:, None]
+        density[-1] = -0.5 * np.square((places - middle) / width).sum(axis=0)
+        density[-1] -= np.log(2 * np.pi * width.prod())
+        return density
+
+    return log_densities

@@ -68,23 +68,24 @@ def bead_gate(values: Values, pair: tuple[str, str]) -> tuple[RectangleGate, flo
     gate, confidence
         None where no such cluster of at least 20 events stands out.
     """
-    stains = [
-        column for name, column in values.items() if not name.startswith(("FSC", "SSC", "Time"))
-    ]
-    dimmest = np.minimum.reduce(stains)
-    candidates = dimmest > _BEADS_AT_LEAST
-    if np.count_nonzero(candidates) < _FEWEST:
+    bright: NDArray[np.intp] | None = None
+    for name, column in values.items():
+        if not name.startswith(("FSC", "SSC", "Time")):
+            # What is dim in one needs no look at the others.
+            above = (column if bright is None else column[bright]) > _BEADS_AT_LEAST
+            bright = np.flatnonzero(above) if bright is None else bright[above]
+    if bright is None or bright.size < _FEWEST:
         return None
     ranges = {}
     for name in pair:
-        centre, spread = robust_spread(values[name][candidates])
+        centre, spread = robust_spread(values[name][bright])
         half = max(_SPOT_WIDTHS * spread, 0.02)
         ranges[name] = Range(centre - half, centre + half)
     gate = RectangleGate(ranges)
     inside = gate.contains({name: values[name] for name in pair})
     # Beads are a spot: whatever else lies in the box, or bright outside it, speaks against them.
-    both = np.count_nonzero(inside & candidates)
-    agreement = both / np.count_nonzero(inside | candidates)
+    both = np.count_nonzero(inside[bright])
+    agreement = both / (np.count_nonzero(inside) + bright.size - both)
     return (gate, float(agreement)) if agreement > _SPOT_AGREEMENT else None
 
 

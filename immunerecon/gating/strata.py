@@ -76,18 +76,22 @@ def _strata(values: Floats, means: Doubles, mixture: Mixture) -> NDArray[np.int8
     pooled = mixture.covariances.mean(axis=0)
     (whiten,) = roots(pooled[None])[1]
     middle = means.mean(axis=0)
-    turn = whiten.astype(np.float32)
+    turn = np.ascontiguousarray(whiten.T, dtype=np.float32)
+    shift = (whiten.T @ middle).astype(np.float32)[:, None]
     centres = ((means - middle) @ whiten).astype(np.float32)
-    squares, twice = np.square(centres).sum(axis=1), -2 * centres
+    squares, twice = np.square(centres).sum(axis=1)[:, None], -2 * centres
     found = np.empty(len(values), dtype=np.int8)
     for first in range(0, len(values), _BLOCK):
-        block = (values[first : first + _BLOCK] - middle.astype(np.float32)) @ turn
+        block = turn @ values[first : first + _BLOCK].T
+        block -= shift
         # Squared distance to each centre, less what is the same for all centres; a row a kind.
-        apart = twice @ block.T
-        apart += squares[:, None]
+        apart = twice @ block
+        apart += squares
         nearest, least, second = _two_nearest(apart)
-        far = np.square(block).sum(axis=1) + least > _CLEAR_SQUARES * block.shape[1]
-        doubtful = ((second - least) / 2 < _CLEAR_LEAD) | far
+        np.square(block, out=block)
+        far = block.sum(axis=0) + least > _CLEAR_SQUARES * len(block)
+        second -= least
+        doubtful = (second < 2 * _CLEAR_LEAD) | far
         found[first : first + _BLOCK] = 2 * nearest + doubtful
     return found
 

@@ -135,15 +135,19 @@ class Tree:
     def _shaped(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
         """Place a gate whose shape is its own: beads, singlets."""
         events = self.events(parent)
-        events = events if rule.beads else _spread(events)
-        values = {key: column[events] for key, column in self.columns.items()}
-        found: tuple[Gate, float] | None
+        found: tuple[Gate, float] | None = None
         if rule.beads is not None:
-            found = bead_gate(values, rule.beads) if set(rule.beads) <= set(values) else None
+            values = dict(self.columns)
+            if parent:
+                values = {key: column[events] for key, column in values.items()}
+            if set(rule.beads) <= set(values):
+                found = bead_gate(values, rule.beads)
             reason = "no cluster of counting beads in the tube"
         else:
-            pair = next((pair for pair in rule.singlets if set(pair) <= set(values)), None)
-            found = singlet_gate(values, pair) if pair else None
+            pair = next((pair for pair in rule.singlets if set(pair) <= set(self.columns)), None)
+            if pair:
+                some = _spread(events)
+                found = singlet_gate({key: self.columns[key][some] for key in pair}, pair)
             reason = "the tube has no area and height of one scatter signal"
         return reason if found is None else PlacedGate(name, parent, found[0], "", "data", found[1])
 
