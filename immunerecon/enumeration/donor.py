@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from immunerecon.enumeration.donor_controls import Controls
-from immunerecon.enumeration.donor_given import Given, aligned, modelled
+from immunerecon.enumeration.donor_given import Given, aligned, modelled, too_few, useless
 from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit, Mixture
 from immunerecon.enumeration.donor_posterior import (
     as_blank,
@@ -19,7 +19,7 @@ from immunerecon.enumeration.donor_posterior import (
     split_draw,
 )
 from immunerecon.enumeration.donor_results import Call, DonorEstimate, DonorSettings, FittedParts
-from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes, collect_tubes, suppose_donor
+from immunerecon.enumeration.donor_tubes import MarkerTubes, collect_tubes, suppose_donor
 from immunerecon.enumeration.limits import Limits, limits_above
 from immunerecon.enumeration.proportions import Counted, lang_reiczigel, rogan_gladen
 from immunerecon.errors import EstimationError
@@ -100,16 +100,17 @@ def estimate_donor_fraction(
         draw, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
     )
     tubes, flags = _drop_small(tubes, settings.min_control_events)
-    nothing = DonorEstimate(
-        "not_evaluable", _refusal(tubes, settings), len(tubes.draw), flags=flags
-    )
+    given = Given.of(tubes, settings)
+    reason = too_few(tubes, settings) or useless(given)
+    nothing = DonorEstimate("not_evaluable", reason, len(tubes.draw), flags=flags)
     if nothing.reason:
         return nothing
-    try:
-        tubes = tubes if tubes.donor else suppose_donor(tubes)
-    except EstimationError as error:
-        return replace(nothing, reason=str(error))
-    given = Given.of(tubes, settings)
+    if not tubes.donor:
+        try:
+            tubes = suppose_donor(tubes)
+        except EstimationError as error:
+            return replace(nothing, reason=str(error))
+        given = Given.of(tubes, settings)
     controls = aligned(given)
     sensitivity, specificity = _share(controls.donor_seen), _share(controls.blank_clean)
     youden = sensitivity + specificity - 1
@@ -144,23 +145,6 @@ def _drop_small(tubes: MarkerTubes, least: int) -> tuple[MarkerTubes, tuple[str,
             flags.append(f"{number} {kind} tube(s) left out: fewer than {least} parents")
     recipient, donor, blanks = kept
     return replace(tubes, recipient=recipient, donor=donor, blanks=blanks), tuple(flags)
-
-
-def _refusal(tubes: MarkerTubes, settings: DonorSettings) -> str:
-    """Return why these tubes allow no estimate, empty where they do."""
-    if len(tubes.draw) < settings.min_events:
-        return f"too few parents: {len(tubes.draw)}, at least {settings.min_events} needed"
-    if not tubes.recipient:
-        return "no recipient control: no tube of the patient from before the infusion"
-    own = np.concatenate(tubes.recipient)
-    if np.ptp(np.quantile(own, SIGMA)) == 0:
-        return "the marker shows one and the same value on the recipient control's cells"
-    if tubes.donor:
-        apart = np.median(np.concatenate(tubes.donor)) - np.median(own)
-        if (apart > 0) != tubes.donor_positive:
-            side = "brighter" if tubes.donor_positive else "dimmer"
-            return f"donor cells should be {side} than the recipient's; the donor control is not"
-    return ""
 
 
 def _judge(given: Given, values: Floats, *, known: DonorEstimate) -> DonorEstimate:

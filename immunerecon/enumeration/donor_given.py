@@ -12,7 +12,7 @@ from immunerecon.enumeration.donor_likelihood import Mixture
 from immunerecon.enumeration.donor_posterior import build_mixture
 from immunerecon.enumeration.donor_results import DonorSettings
 from immunerecon.enumeration.donor_shapes import smooth_shapes
-from immunerecon.enumeration.donor_tubes import MarkerTubes
+from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes
 
 _KEPT = 4  # sets of control tubes: those of a patient's populations
 
@@ -44,6 +44,30 @@ class Given:
             for values in kind:
                 digest.update(np.ascontiguousarray(values).data)
         return cls(settings, digest.hexdigest(), tubes)
+
+
+def too_few(tubes: MarkerTubes, settings: DonorSettings) -> str:
+    """Return why a draw is too small for an estimate, empty where it is not."""
+    if len(tubes.draw) < settings.min_events:
+        return f"too few parents: {len(tubes.draw)}, at least {settings.min_events} needed"
+    return ""
+
+
+@lru_cache(maxsize=_KEPT)
+def useless(given: Given) -> str:
+    """Return why the control tubes allow no estimate, empty where they do."""
+    tubes = given.tubes
+    if not tubes.recipient:
+        return "no recipient control: no tube of the patient from before the infusion"
+    own = np.concatenate(tubes.recipient)
+    if np.ptp(np.quantile(own, SIGMA)) == 0:
+        return "the marker shows one and the same value on the recipient control's cells"
+    if tubes.donor:
+        apart = np.median(np.concatenate(tubes.donor)) - np.median(own)
+        if (apart > 0) != tubes.donor_positive:
+            side = "brighter" if tubes.donor_positive else "dimmer"
+            return f"donor cells should be {side} than the recipient's; the donor control is not"
+    return ""
 
 
 @lru_cache(maxsize=_KEPT)
