@@ -54,13 +54,14 @@ def test_few_points_are_told_like_many() -> None:
     np.testing.assert_array_equal(few, many)
 
 
+@pytest.mark.parametrize("share_of_extent", [2e-5, 5e-3, 0.05, 0.3])
 @pytest.mark.parametrize("name", SHAPES)
-def test_no_point_near_an_edge_is_missed(name: str) -> None:
+def test_no_point_near_an_edge_is_missed(name: str, share_of_extent: float) -> None:
     vertices = np.array(SHAPES[name])
     extent = np.ptp(vertices, axis=0)
     if not (extent > 0).all():
         return
-    margin = 2e-5 * extent
+    margin = share_of_extent * extent
     start, end = vertices, np.roll(vertices, -1, axis=0)
     share = np.random.default_rng(1).random((4_000, 1, 1))
     on_edges = (start + share * (end - start)).reshape(-1, 2)

@@ -4,6 +4,7 @@ The exact test takes a pass over the events for every edge. The map takes one pa
 its cells lies wholly inside, wholly outside, or is touched by an edge.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,7 @@ CELLS = 96  # along each side; with more, fewer events are near an edge, and the
 _MANY_EVENTS = 20_000
 _MARGIN = 0.01  # of the polygon's extent; beyond it a point is outside without a look
 _ROUNDING = 0.5  # of a cell, by which an event's place may be off
+_FARTHEST = 16  # cells; with a margin beyond it a map tells nothing
 _OUTSIDE, _INSIDE, _TOUCHED = 0, 1, 2
 _SEVERAL = -1  # instead of the number of the one side that touches a cell
 
@@ -79,7 +81,9 @@ def points_inside_and_near(
     ([True, False, False], [1])
     """
     cells = _map_cells(vertices) if x.size >= _MANY_EVENTS else None
-    if cells is None or (np.array(margin) * cells.steps > _ROUNDING / 2).any():
+    if cells is not None and (far := float((np.array(margin) * cells.steps).max())) > _ROUNDING / 2:
+        cells = _map_cells(vertices, math.ceil(far)) if far <= _FARTHEST else None
+    if cells is None:
         corners = np.asarray(vertices, dtype=np.float64)
         low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
         around = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
@@ -177,14 +181,18 @@ class _Cells:
 
 
 @lru_cache(maxsize=256)
-def _map_cells(vertices: Vertices) -> _Cells | None:
-    """Make the map of a polygon; None for one that is a line, or has no bounds."""
+def _map_cells(vertices: Vertices, around: int = 0) -> _Cells | None:
+    """Make the map of a polygon; None for one that is a line, or has no bounds.
+
+    A side touches what is so many cells `around` it, too.
+    """
     corners = np.asarray(vertices, dtype=np.float64)
     extent = corners.max(axis=0) - corners.min(axis=0)
     if not (np.isfinite(extent).all() and (extent > 0).all()):
         return None
-    low = (corners.min(axis=0) - _MARGIN * extent).astype(np.float32)
-    steps = (CELLS / ((1 + 2 * _MARGIN) * extent)).astype(np.float32)
+    beyond = _MARGIN + around / CELLS
+    low = (corners.min(axis=0) - beyond * extent).astype(np.float32)
+    steps = (CELLS / ((1 + 2 * beyond) * extent)).astype(np.float32)
     scaled = (corners - low) * steps  # in cells
     if np.abs(low * steps).max() * np.finfo(np.float32).eps > _ROUNDING / 4:
         return None  # so far from 0 that float32 does not tell the cells apart
@@ -193,29 +201,29 @@ def _map_cells(vertices: Vertices) -> _Cells | None:
     from flowutils.gating import points_in_polygon
 
     inner = np.asarray(points_in_polygon(corners, points), dtype=bool).reshape(CELLS, CELLS)
-    sides, touched = _touched(middles, scaled)
+    sides, touched = _touched(middles, scaled, reach=0.5 + _ROUNDING + around)
     kinds = np.where(touched, _TOUCHED, np.where(inner, _INSIDE, _OUTSIDE)).astype(np.uint8)
     return _Cells(low, steps, np.pad(kinds, 1).ravel(), np.pad(sides, 1).ravel())
 
 
-def _touched(middles: Doubles, corners: Doubles) -> tuple[NDArray[np.int16], Mask]:
+def _touched(middles: Doubles, corners: Doubles, *, reach: float) -> tuple[NDArray[np.int16], Mask]:
     """Return which side touches each cell, and which cells one touches.
 
-    A side touches a cell when the two are apart along no axis, nor along the side's normal.
+    A side touches a cell, widened to so far from its middle as `reach` says, when the two are
+    apart along no axis, nor along the side's normal.
     """
-    half = 0.5 + _ROUNDING
     sides = np.zeros(middles.shape[:2], dtype=np.int16)
     number = np.zeros(middles.shape[:2], dtype=np.int16)
     for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
         along, middle = end - start, (start + end) / 2
         # The cells around the side, one more on each side for what rounding may add.
-        reach = half + np.abs(along) / 2 + 1
-        first, last = (middle - reach).astype(int).clip(0), (middle + reach).astype(int).clip(0) + 1
+        far = reach + np.abs(along) / 2 + 1
+        first, last = (middle - far).astype(int).clip(0), (middle + far).astype(int).clip(0) + 1
         window = slice(first[0], last[0]), slice(first[1], last[1])
         away = middles[window] - middle
-        near = np.abs(away) <= half + np.abs(along) / 2
+        near = np.abs(away) <= reach + np.abs(along) / 2
         across = np.abs(away[..., 0] * along[1] - away[..., 1] * along[0])
-        touches = near.all(axis=-1) & (across <= half * np.abs(along).sum())
+        touches = near.all(axis=-1) & (across <= reach * np.abs(along).sum())
         sides[window][touches] = side
         number[window] += touches
     sides[number > 1] = _SEVERAL
