@@ -174,8 +174,6 @@ def posterior_interval(
     One posterior for each bootstrap replicate of the controls, with Jeffreys' prior
     (the root of the information on the fraction); the replicates are averaged.
     """
-    from scipy.interpolate import CubicSpline
-
     spread = _fraction_grid(fit, float(counts.sum()))
     grid = spread(np.linspace(0, 1, POINTS))
     first = Tubes(grid, np.tile(fit.nuisance, (POINTS, 1)), np.zeros(POINTS, dtype=np.intp))
@@ -189,9 +187,8 @@ def posterior_interval(
     fitted = fit_tubes(model, counts, tubes, held=True)
     log_prior = np.log(np.maximum(fitted.information, 1e-300)) / 2
     log_density = (fitted.log_marginal + log_prior).reshape(replicates, POINTS)
-    place = np.arange(POINTS)
     fine = np.linspace(0, POINTS - 1, (POINTS - 1) * BETWEEN + 1)
-    log_density = CubicSpline(place, log_density, axis=1)(fine)
+    log_density = log_density @ spline_weights(POINTS, fine).T
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     fractions = spread(fine / (POINTS - 1))
     mass = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(fractions)
@@ -199,6 +196,45 @@ def posterior_interval(
     tail = (1 - level) / 2
     low, high = np.interp([tail, 1 - tail], np.concatenate([[0.0], cumulated]), fractions)
     return float(low), float(high)
+
+
+def spline_weights(knots: int, places: Floats) -> Floats:
+    """Return what each knot weighs in a cubic spline through values at 0, 1, 2 ...
+
+    Parameters
+    ----------
+    knots
+        Their number, at least 4.
+    places : ndarray, shape (n,)
+        From 0 to ``knots - 1``.
+
+    Returns
+    -------
+    ndarray, shape (n, knots)
+        The first two and the last two pieces are one cubic each ("not a knot").
+
+    Examples
+    --------
+    >>> cubes = np.arange(5.0) ** 3
+    >>> float(spline_weights(5, np.array([2.5]))[0] @ cubes)  # 2.5 cubed
+    15.625
+    """
+    # Second derivatives, as weights of the values.
+    curved, steps = np.zeros((2, knots, knots))
+    for row in range(1, knots - 1):
+        curved[row, row - 1 : row + 2] = (1, 4, 1)
+        steps[row, row - 1 : row + 2] = (6, -12, 6)
+    curved[0, :3] = curved[-1, -3:] = (1, -2, 1)
+    second = np.linalg.solve(curved, steps)
+    left = np.minimum(places.astype(np.intp), knots - 2)
+    after = (places - left)[:, None]
+    before, value = 1 - after, np.eye(knots)
+    return np.asarray(
+        before * value[left]
+        + after * value[left + 1]
+        + (before**3 - before) * second[left] / 6
+        + (after**3 - after) * second[left + 1] / 6
+    )
 
 
 def split_draw(model: Mixture, total: float, fit: Fit, edges: Floats) -> tuple[Floats, Floats]:

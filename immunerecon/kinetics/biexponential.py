@@ -118,7 +118,7 @@ def _log_quantities(parameters: Complexes) -> Complexes:
 
 def _typical(fit: MixedFit, n_patients: int) -> pd.DataFrame:
     """Quantities of the typical patient with intervals by the delta method on the log scale."""
-    from scipy.stats import t as student
+    from scipy.special import stdtrit
 
     step = 1e-20
     moved = [_log_quantities(fit.fixed + 1j * step * one) for one in np.eye(fit.fixed.size)]
@@ -126,7 +126,7 @@ def _typical(fit: MixedFit, n_patients: int) -> pd.DataFrame:
     log_estimate = moved[0].real
     free = n_patients - 2
     spread = np.sqrt(np.einsum("ij,jk,ik->i", slopes, fit.fixed_covariance, slopes))
-    reach = float(student.ppf(0.975, free)) * spread * np.sqrt(n_patients / free)
+    reach = float(stdtrit(free, 0.975)) * spread * np.sqrt(n_patients / free)
     return pd.DataFrame(
         {
             "quantity": QUANTITIES,

@@ -78,7 +78,7 @@ _COLUMNS = [
 
 def _summary(values: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Any]:
     """Summarise the evaluable values of one quantity."""
-    from scipy.stats import t as student
+    from scipy.special import stdtrit
 
     known = values[np.isfinite(values)]
     row: dict[str, Any] = {"n": known.size, "n_not_evaluable": values.size - known.size}
@@ -87,7 +87,7 @@ def _summary(values: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Any]:
     logs = np.log(known)
     reach = np.nan
     if known.size > 1:
-        reach = student.ppf(0.975, known.size - 1) * logs.std(ddof=1) / np.sqrt(known.size)
+        reach = stdtrit(known.size - 1, 0.975) * logs.std(ddof=1) / np.sqrt(known.size)
     return row | {
         "geometric_mean": float(np.exp(logs.mean())),
         "low": float(np.exp(logs.mean() - reach)),

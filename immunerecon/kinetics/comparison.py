@@ -42,12 +42,12 @@ def adjust_p_values(p_values: Sequence[float], *, family: Family) -> NDArray[np.
     >>> adjust_p_values([0.01, 0.04, float("nan"), 0.03], family="planned")
     array([0.03, 0.06,  nan, 0.06])
     """
-    from statsmodels.stats.multitest import multipletests
-
     raw = np.asarray(p_values, dtype=float)
     adjusted = np.full(raw.shape, np.nan)
     done = np.isfinite(raw)
     if done.any():
+        from statsmodels.stats.multitest import multipletests
+
         adjusted[done] = multipletests(raw[done], method=_METHODS[family])[1]
     return adjusted
 

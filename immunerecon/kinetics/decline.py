@@ -126,10 +126,10 @@ def _after_maximum(draws: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _interval(log_rate: float, se: float, n_patients: int) -> tuple[float, float, float]:
     """Half-life and its interval from the log rate of decline."""
-    from scipy.stats import t as student
+    from scipy.special import stdtrit
 
     free = n_patients - 2
-    reach = float(student.ppf(0.975, free)) * se * np.sqrt(n_patients / free)
+    reach = float(stdtrit(free, 0.975)) * se * np.sqrt(n_patients / free)
     centre = np.log(np.log(2)) - log_rate
     return (
         float(np.exp(centre)),

@@ -136,7 +136,7 @@ def fit_terminal_phase(day: Floats, value: Floats, below: NDArray[np.bool_]) -> 
     >>> round(phase.half_life, 6), phase.n_seen
     (7.0, 4)
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtrit
 
     peak_day = day[~below][np.argmax(value[~below])] if (~below).any() else np.inf
     after = day > peak_day
@@ -151,7 +151,7 @@ def fit_terminal_phase(day: Floats, value: Floats, below: NDArray[np.bool_]) -> 
     line = fit_censored_line(day[kept], log_value[kept], below[kept])
     if line.slope >= 0:
         raise EstimationError("the draws after the maximum do not fall")
-    margin = float(student.ppf(0.975, line.degrees_of_freedom)) * line.slope_se
+    margin = float(stdtrit(line.degrees_of_freedom, 0.975)) * line.slope_se
     slowest = -line.slope - margin
     return TerminalPhase(
         lambda_z=-line.slope,

@@ -55,12 +55,12 @@ class Trajectory:
             `day, at_risk, value, low, high`, on the original scale; `at_risk` counts the patients
             drawn on that day or later.
         """
-        from scipy.stats import t as student
+        from scipy.special import stdtrit
 
         basis = _basis(self.knots, day)
         log_value = basis @ self.fit.fixed
         spread = np.sqrt(np.einsum("ij,jk,ik->i", basis, self.fit.fixed_covariance, basis))
-        reach = float(student.ppf(0.5 + level / 2, len(self.patients) - 1)) * spread
+        reach = float(stdtrit(len(self.patients) - 1, 0.5 + level / 2)) * spread
         return pd.DataFrame(
             {
                 "day": day,

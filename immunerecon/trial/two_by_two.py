@@ -74,13 +74,13 @@ def compare_proportions(first: Counted, second: Counted) -> TwoByTwo:
     >>> print(f"{compared.p_fisher:.4f} {compared.p_chi_squared:.4f}")
     0.0451 0.0204
     """
-    from scipy.stats import barnard_exact, chi2_contingency, fisher_exact
-    from scipy.stats.contingency import odds_ratio
-
     if not first[1] or not second[1]:
         raise EstimationError(
             f"a comparison needs patients in both groups, found {first[1]} and {second[1]}"
         )
+    from scipy.stats import barnard_exact, chi2_contingency, fisher_exact
+    from scipy.stats.contingency import odds_ratio
+
     table = np.array([[found, n - found] for found, n in (first, second)])
     ratio = odds_ratio(table, kind="conditional")
     bounds = ratio.confidence_interval(0.95)
