@@ -222,8 +222,6 @@ def _left_out(row: dict[str, Any], begin: float, end: float) -> str:
 
 def _response(cohort: pd.DataFrame) -> dict[str, Any]:
     """Response by persistence of the patients included."""
-    from scipy.stats import barnard_exact, fisher_exact
-
     included = cohort[cohort["included"].astype(bool)]
     persistent = included["persistent"].astype(bool)
     responded = included["responded"].astype(bool)
@@ -245,6 +243,8 @@ def _response(cohort: pd.DataFrame) -> dict[str, Any]:
     row |= {"difference": yes / n_yes - no / n_no, "low": low, "high": high}
     if yes + no in (0, n_yes + n_no):
         return row | {"reason": "all patients responded alike"}
+    from scipy.stats import barnard_exact, fisher_exact
+
     table = np.array([[yes, no], [n_yes - yes, n_no - no]])
     return row | {
         "p_fisher": float(fisher_exact(table)[1]),
