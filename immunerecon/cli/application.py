@@ -41,6 +41,7 @@ app = typer.Typer(
     cls=_InOrder,
     help="Immune-reconstitution flow cytometry: from a folder of FCS files to recovery curves.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # paragraphs are filled to the width of the terminal
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
