@@ -1,6 +1,7 @@
 """Gates that other programs wrote as Gating-ML 2.0, and documents that nobody should have."""
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,7 @@ def test_gates_may_stand_before_what_they_need() -> None:
     assert members["No"].tolist() == [False, True]
 
 
+@pytest.mark.malformed(72)
 def test_entities_are_refused() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + EVERYTHING
     assert "entity" in refusal(bomb)
@@ -157,6 +159,7 @@ def test_entities_are_refused() -> None:
     assert "entity" in refusal(outside)
 
 
+@pytest.mark.malformed(73)
 def test_circles_are_refused() -> None:
     parents = refusal(document(box("A", parent="B"), box("B", parent="A")))
     assert "'A' needs 'B' needs 'A'" in parents
@@ -164,6 +167,7 @@ def test_circles_are_refused() -> None:
     assert "circle" in refusal(document(box("A", parent="A")))
 
 
+@pytest.mark.malformed(74)
 def test_polygons_need_three_corners_and_may_cross_with_a_flag() -> None:
     assert "2 vertices" in refusal(document(polygon("P", (0, 0), (1, 1))))
     bow = read_gating_ml(document(polygon("Bow", (0, 0), (9, 9), (9, 0), (0, 9)))).whole()
@@ -172,6 +176,7 @@ def test_polygons_need_three_corners_and_may_cross_with_a_flag() -> None:
     assert members["Bow"].tolist() == [True, False]
 
 
+@pytest.mark.malformed(75)
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
@@ -267,7 +272,7 @@ PIECES = re.findall(rb'<[^>]*>|"[^"]*"|[^<"]+', EVERYTHING)
         max_size=4,
     ),
 )
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=None)
 def test_no_document_ends_in_another_error(places: list[int], pieces: list[bytes]) -> None:
     changed = list(PIECES)
     for place, piece in zip(places, pieces, strict=False):
@@ -276,7 +281,7 @@ def test_no_document_ends_in_another_error(places: list[int], pieces: list[bytes
 
 
 @given(st.binary(max_size=200), st.integers(0, len(EVERYTHING)), st.integers(0, 40))
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150, deadline=None)
 def test_no_bytes_end_in_another_error(noise: bytes, place: int, cut: int) -> None:
     changed_document(EVERYTHING[:place] + noise + EVERYTHING[place + cut :])
 
@@ -289,7 +294,42 @@ def test_extreme_numbers_end_in_no_other_error(attribute: str, value: str) -> No
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        document("<x>" * 60 + "</x>" * 60),
+        document(*["<x/>"] * 150_000),
+        document(*(box(f"G{number}") for number in range(3000))),
+        document(polygon("P", *((n, n * n) for n in range(20_000)))),
+        document(box("A", told='g:min="' + "9" * 5_000_000 + '"')),
+        document(f"<x>{'&amp;' * 2_000_000}</x>"),
+    ],
+    ids=["deep", "many elements", "many gates", "many corners", "long number", "long text"],
+)
+def test_no_document_takes_more_memory_than_four_times_its_size(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        read_gating_ml(content)
+    except ImmunereconError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak <= 4 * len(content) + 64_000_000
+
+
 def changed_document(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        check_answer(content)
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak <= 4 * len(content) + 64_000_000
+
+
+def check_answer(content: bytes) -> None:
+    """Fail on any error but the package's own."""
     try:
         found = read_gating_ml(content)
         events = events_of(found, A=[0.0, 1.0, -1e30, np.inf], B=[0.0, -1.0, 1e30, np.nan])

@@ -2,20 +2,25 @@
 
 import ast
 import importlib.util
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
+from immunerecon.pipeline.results import Results
 from immunerecon.pipeline.run import run_study
 from immunerecon.study.folder import read_study
 
 TESTS = Path(__file__).parent
-GATES_OF_OTHERS = range(72, 76)  # Gating-ML and FlowJo, tested where they are read
+Floats = NDArray[np.float32]
+Spoiling = Callable[[bytes], bytes]
 
 
 def load(name: str) -> ModuleType:
@@ -52,11 +57,11 @@ def test_every_number_has_a_test() -> None:
     for answer, cases in (("refused", files.REFUSED), ("read", files.READ)):
         for case in cases:
             tests.setdefault(case.number, []).append(f"is_{answer}[{case}]")
-    missing = [n for n in range(1, 82) if n not in tests and n not in GATES_OF_OTHERS]
+    missing = [number for number in range(1, 82) if number not in tests]
     assert missing == []
 
 
-def spoilt(study: Path, **changes: Callable[[bytes], bytes]) -> dict[str, str]:
+def spoilt(study: Path, **changes: Spoiling) -> dict[str, str]:
     """Change files of a study; return their names by what was done."""
     draws = sorted(study.glob("fcs/**/*_day*.fcs"))
     named = dict(zip(changes, draws, strict=False))
@@ -70,23 +75,88 @@ def samples_of(out: Path) -> pd.DataFrame:
     return pd.read_csv(out / "samples.csv", keep_default_na=False).set_index("file")
 
 
-def test_a_batch_goes_on_past_the_odd_and_the_refused(tiny_study: Path, tmp_path: Path) -> None:
-    study = shutil.copytree(tiny_study, tmp_path / "study")
-    files = spoilt(
-        study,
-        trailing=lambda content: content + bytes(300),
-        wrong_total=lambda content: content.replace(b"/$TOT/", b"/$TOT/9", 1),
-        no_delimiter=lambda content: b"PK\x03\x04" + content[4:],
-    )
-    assert not run_study(read_study(study), tmp_path / "out").complete
-    samples = samples_of(tmp_path / "out")
-    assert len(samples) == len(list(study.glob("fcs/**/*.fcs")))
-    assert samples.loc[files["trailing"], "status"] == "flagged"
-    assert "300 bytes after the last segment" in samples.loc[files["trailing"], "reason"]
-    for what, words in (("wrong_total", "$TOT"), ("no_delimiter", "ZIP")):
-        assert samples.loc[files[what], "status"] == "failed"
-        assert words in samples.loc[files[what], "reason"]
-    assert (samples["status"] == "failed").sum() == 2
+def changed_values(column: int, change: Callable[[Floats], Floats | float]) -> Spoiling:
+    """Return a change of one column of DATA."""
+
+    def spoil(content: bytes) -> bytes:
+        begin, n_columns = int(content[26:34]), int(re.search(rb"/\$PAR/(\d+)/", content)[1])  # type: ignore[index]  # it is there
+        rows = np.frombuffer(content, "<f4", offset=begin).reshape(-1, n_columns).copy()
+        rows[:, column] = change(rows[:, column])
+        return content[:begin] + rows.tobytes()
+
+    return spoil
+
+
+def changed_keyword(name: str, value: str) -> Spoiling:
+    """Return a change of a keyword in TEXT."""
+    return lambda content: load("test_privacy").with_keywords(content, {name: value})
+
+
+def without_numbers(n_events: int) -> Callable[[Floats], Floats]:
+    """Return a change of the first values to NaN."""
+    return lambda values: np.where(np.arange(len(values)) < n_events, np.nan, values)
+
+
+# By what is done: number, change of the file, status and words of the reason.
+SPOILINGS: dict[str, tuple[int, Spoiling, str, str]] = {
+    "empty": (1, lambda content: b"", "failed", "empty"),
+    "zip": (3, lambda content: b"PK\x03\x04" + content[4:], "failed", "ZIP"),
+    "short": (6, lambda content: content[:-40], "failed", "the file ends at byte"),
+    "trailing": (7, lambda content: content + bytes(300), "flagged", "300 bytes after the last"),
+    "total": (17, changed_keyword("$TOT", "999999"), "failed", "$TOT"),
+    "no events": (21, changed_keyword("$TOT", "0"), "flagged", "no events"),
+    "few NaN": (36, changed_values(1, without_numbers(2)), "flagged", "2 of "),
+    "many NaN": (36, changed_values(1, without_numbers(400)), "failed", "400 of "),
+    "constant": (37, changed_values(5, lambda _: 100.0), "flagged", "the same value"),
+    "time": (38, changed_values(-1, lambda times: times[::-1]), "flagged", "runs backwards"),
+    "spillover": (39, changed_keyword("$SPILLOVER", "3,A,B,1,0,0,1"), "failed", "values"),
+    "singular": (41, changed_keyword("$SPILLOVER", "2,A,B,1,1,1,1"), "failed", "singular"),
+    "unknown": (42, changed_keyword("$SPILLOVER", "2,A,B,1,.1,0,1"), "failed", "names A, B"),
+    "no spillover": (43, changed_keyword("$SPILLOVER", ""), "flagged", "uncompensated"),
+    "escape": (78, changed_keyword("$CYT", "Canto\x1b[31m"), "", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def spoilt_batch(
+    small_study: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, str], Results]:
+    """The files of a study spoilt in every way, and what a run gives."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    study = shutil.copytree(small_study, folder / "study")
+    files = spoilt(study, **{name: change for name, (_, change, _, _) in SPOILINGS.items()})
+    return files, run_study(read_study(study), folder / "out")
+
+
+@pytest.mark.parametrize("name", SPOILINGS)
+def test_a_batch_answers_each_file_and_goes_on(
+    name: str, spoilt_batch: tuple[dict[str, str], Results]
+) -> None:
+    files, results = spoilt_batch
+    _, _, status, words = SPOILINGS[name]
+    row = results.samples.set_index("file").loc[files[name]]
+    assert row["status"] == status or not status
+    assert words in row["reason"]
+    assert "\x1b" not in row.to_json()
+    populations = results.populations[results.populations["file"] == files[name]]
+    assert (len(populations) > 0) == (status != "failed")
+    if name == "no events":
+        assert row["n_events"] == 0
+        assert populations["percent_of_parent"].isna().all()
+    elif status == "flagged":
+        assert populations["percent_of_parent"].notna().any()
+    if name == "few NaN":
+        assert row["n_nonfinite"] == 2
+        assert row["n_events_clean"] <= row["n_events"] - 2
+
+
+def test_a_batch_loses_no_file(spoilt_batch: tuple[dict[str, str], Results]) -> None:
+    files, results = spoilt_batch
+    assert not results.complete
+    assert len(files) == len(SPOILINGS)
+    failed = set(results.samples.loc[results.samples["status"] == "failed", "file"])
+    assert failed == {files[name] for name, told in SPOILINGS.items() if told[2] == "failed"}
+    assert len(results.samples) > len(files)
 
 
 @pytest.mark.malformed(64)

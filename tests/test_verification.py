@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,30 @@ from typer.testing import CliRunner
 
 from immunerecon.cli import app
 from immunerecon.errors import ResultsError
+from immunerecon.gating.overrides import Override, write_overrides
 from immunerecon.pipeline.provenance import append_audit, broken_link, digest, read_audit
+from immunerecon.pipeline.run import run_study
 from immunerecon.pipeline.seals import read_sums, seal
 from immunerecon.pipeline.verification import verify_results
+from immunerecon.study.folder import read_study
+
+SAID = {"who": "AB", "when": "2026-11-25T10:00:00Z", "why": "lot changed"}
+MOVED = Override("move", **SAID, patient="P01", population="NK", shift={"CD56": 0.02})
+
+
+@pytest.fixture(scope="module")
+def corrected_results(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a run with a gate that a person moved."""
+    out = tmp_path_factory.mktemp("corrected") / "results"
+    run_study(read_study(tiny_study), out, overrides=[MOVED])
+    return out
 
 
 @pytest.fixture
-def folders(small_study: Path, small_results: Path, tmp_path: Path) -> tuple[Path, Path]:
+def folders(tiny_study: Path, corrected_results: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Copies of a study and its results, to be tampered with."""
-    study = shutil.copytree(small_study, tmp_path / "study")
-    return study, shutil.copytree(small_results, tmp_path / "results")
+    study = shutil.copytree(tiny_study, tmp_path / "study")
+    return study, shutil.copytree(corrected_results, tmp_path / "results")
 
 
 def lines_of(results: Path) -> list[str]:
@@ -29,7 +44,7 @@ def lines_of(results: Path) -> list[str]:
 
 def change_a_table(study: Path, results: Path) -> str:
     path = results / "donor_cells.csv"
-    path.write_text(path.read_text().replace("not_detected", "detected", 1))
+    path.write_text(path.read_text().replace("P01", "P02", 1))
     return "donor_cells.csv: was changed after the run"
 
 
@@ -81,6 +96,70 @@ def cut_the_trail(study: Path, results: Path) -> str:
     return "SHA256SUMS: is not the one that audit.jsonl tells of"
 
 
+def turn_lines_of_the_trail_round(study: Path, results: Path) -> str:
+    append_audit(results, "looked at", {})
+    first, second, third = lines_of(results)
+    (results / "audit.jsonl").write_text(first + third + second)
+    return "audit.jsonl, line 2: was changed, or a line before it was taken out"
+
+
+def take_a_line_out_of_the_middle(study: Path, results: Path) -> str:
+    append_audit(results, "looked at", {})
+    first, _, third = lines_of(results)
+    (results / "audit.jsonl").write_text(first + third)
+    return "audit.jsonl, line 2: was changed, or a line before it was taken out"
+
+
+def put_a_line_into_the_trail(study: Path, results: Path) -> str:
+    lines = lines_of(results)
+    (results / "audit.jsonl").write_text(lines[0] + lines[0] + "".join(lines[1:]))
+    return "audit.jsonl, line 2: was changed, or a line before it was taken out"
+
+
+def cut_the_last_line_short(study: Path, results: Path) -> str:
+    path = results / "audit.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    return "audit.jsonl: the last line is cut short"
+
+
+def take_the_whole_trail_away(study: Path, results: Path) -> str:
+    (results / "audit.jsonl").unlink()
+    return "audit.jsonl: is missing"
+
+
+def change_an_override(study: Path, results: Path) -> str:
+    path = results / "run.json"
+    facts = json.loads(path.read_text("utf-8"))
+    assert facts["overrides"][0]["why"] == "lot changed"
+    facts["overrides"][0]["why"] = "because"
+    path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return "run.json: was changed after the run"
+
+
+def change_an_override_and_its_digest(study: Path, results: Path) -> str:
+    change_an_override(study, results)
+    before = lines_of(results)
+    seal(results, "forged", ["run.json"], {})
+    (results / "audit.jsonl").write_text("".join(before))
+    return "SHA256SUMS: is not the one that audit.jsonl tells of"
+
+
+def move_another_gate(study: Path, results: Path) -> str:
+    write_overrides(results / "overrides.yaml", [replace(MOVED, shift={"CD56": 0.03})])
+    return "overrides.yaml: does not hold the overrides of the run"
+
+
+def damage_the_file_of_overrides(study: Path, results: Path) -> str:
+    (results / "overrides.yaml").write_text("overrides: [")
+    return "overrides.yaml: overrides.yaml"
+
+
+def change_an_override_in_the_trail(study: Path, results: Path) -> str:
+    path = results / "audit.jsonl"
+    path.write_text(path.read_text("utf-8").replace("lot changed", "because"), "utf-8")
+    return "audit.jsonl, line 1: was changed"
+
+
 def change_an_input(study: Path, results: Path) -> str:
     path = sorted(study.glob("fcs/*/*.fcs"))[0]
     path.write_bytes(path.read_bytes() + b"\0")
@@ -102,7 +181,10 @@ def take_an_input_away(study: Path, results: Path) -> str:
 TAMPERINGS = (
     *(change_a_table, change_the_order_of_bytes_in_a_record, take_a_table_away, add_a_figure),
     *(change_the_parameters, change_a_table_and_its_digest, change_a_line_of_the_trail),
-    *(take_a_line_out_of_the_trail, cut_the_trail),
+    *(take_a_line_out_of_the_trail, cut_the_trail, turn_lines_of_the_trail_round),
+    *(take_a_line_out_of_the_middle, put_a_line_into_the_trail, cut_the_last_line_short),
+    *(take_the_whole_trail_away, change_an_override, change_an_override_and_its_digest),
+    *(change_an_override_in_the_trail, move_another_gate, damage_the_file_of_overrides),
     *(change_an_input, change_a_table_of_the_study, take_an_input_away),
 )
 
@@ -141,6 +223,23 @@ def test_the_command_ends_with_4_and_names_the_first_difference(
     changed = CliRunner().invoke(app, command)
     assert changed.exit_code == 4
     assert "donor_cells.csv" in changed.output
+
+
+def test_the_overrides_of_the_run_are_recognised(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    study, results = folders
+    write_overrides(results / "overrides.yaml", [MOVED])
+    same = write_overrides(tmp_path / "same.json", [MOVED])
+    assert verify_results(results, study=study).differences == ()
+    assert verify_results(results, overrides=same).differences == ()
+    other = write_overrides(tmp_path / "other.yaml", [])
+    command = ["verify", str(results), "--overrides", str(other)]
+    told = CliRunner().invoke(app, command)
+    assert told.exit_code == 4
+    assert "other.yaml: does not hold the overrides of the run" in told.output
+    missing = verify_results(results, overrides=tmp_path / "none.yaml").differences
+    assert missing == ("none.yaml: is missing",)
 
 
 def test_digests_are_read_by_sha256sum(small_results: Path) -> None:

@@ -89,8 +89,12 @@ def verify(
     study: Annotated[
         Path | None, typer.Option(help="Study folder, to compare the inputs as well.")
     ] = None,
+    overrides: Annotated[
+        Path | None,
+        typer.Option(help="File of overrides; default: overrides.yaml in the results folder."),
+    ] = None,
 ) -> None:
-    """Prove that results, and with --study the inputs, are what the run wrote.
+    """Prove that results and overrides, and with --study the inputs, are what the run wrote.
 
     Exit code 0: nothing was changed; 4: something was, and it is named.
 
@@ -99,7 +103,7 @@ def verify(
     from immunerecon.pipeline.verification import verify_results
 
     with errors_told():
-        found = verify_results(results, study=study)
+        found = verify_results(results, study=study, overrides=overrides)
     for difference in found.differences:
         typer.echo(f"Not as the run wrote it: {difference}", err=True)
     if found.differences:

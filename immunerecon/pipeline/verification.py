@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from immunerecon.errors import ResultsError, TubeError
+from immunerecon.errors import ResultsError, StrategyError, StudyError, TubeError
 from immunerecon.files import file_digest
+from immunerecon.gating.overrides import load_overrides
 from immunerecon.pipeline.provenance import AUDIT, broken_link, read_audit, read_run
-from immunerecon.pipeline.seals import SEALED, SUMS, files_of, read_sums
+from immunerecon.pipeline.seals import OVERRIDES, SEALED, SUMS, files_of, read_sums
+from immunerecon.pipeline.tube_overrides import overrides_of_run
 from immunerecon.study.paths import resolve_inside
 
 
@@ -31,7 +34,9 @@ class Verification:
     last_hash: str
 
 
-def verify_results(folder: Path | str, *, study: Path | str | None = None) -> Verification:
+def verify_results(
+    folder: Path | str, *, study: Path | str | None = None, overrides: Path | str | None = None
+) -> Verification:
     """Hold a results folder, and the study it came from, against the run's own digests.
 
     Parameters
@@ -40,6 +45,8 @@ def verify_results(folder: Path | str, *, study: Path | str | None = None) -> Ve
         Written by `run_study`.
     study
         The study folder; without it, inputs are not compared.
+    overrides
+        File of overrides; ``overrides.yaml`` in the results folder when left out, if it is there.
 
     Returns
     -------
@@ -65,6 +72,7 @@ def verify_results(folder: Path | str, *, study: Path | str | None = None) -> Ve
     differences = [
         *_trail_differences(folder, entries),
         *_result_differences(folder, sums),
+        *_override_differences(Path(overrides or folder / OVERRIDES), run, given=bool(overrides)),
         *(_input_differences(Path(study), inputs) if study is not None else ()),
     ]
     last = str(entries[-1]["hash"]) if entries else ""
@@ -72,6 +80,9 @@ def verify_results(folder: Path | str, *, study: Path | str | None = None) -> Ve
 
 
 def _trail_differences(folder: Path, entries: list[dict[str, object]]) -> Iterator[str]:
+    if not (folder / AUDIT).is_file():
+        yield f"{AUDIT}: is missing"
+        return
     if number := broken_link(entries):
         yield f"{AUDIT}, line {number}: was changed, or a line before it was taken out"
     if not (folder / AUDIT).read_bytes().endswith(b"\n"):
@@ -91,6 +102,18 @@ def _result_differences(folder: Path, sums: Mapping[str, str]) -> Iterator[str]:
         # What a later, unfinished run keeps in records does no harm, and notes beside them neither.
         if name not in sums and "/" in name and not name.startswith("records/"):
             yield f"{name}: was not written by the run"
+
+
+def _override_differences(path: Path, run: Mapping[str, Any], *, given: bool) -> Iterator[str]:
+    if not path.exists():
+        if given:
+            yield f"{path.name}: is missing"
+        return
+    try:
+        if load_overrides(path) != overrides_of_run(run):
+            yield f"{path.name}: does not hold the overrides of the run"
+    except (StrategyError, StudyError) as error:
+        yield f"{path.name}: {error}"
 
 
 def _input_differences(study: Path, inputs: Mapping[str, str]) -> Iterator[str]:
