@@ -33,7 +33,7 @@ from immunerecon.figures.gate_labels import place_labels
 from immunerecon.figures.patients import course_data
 from immunerecon.figures.saving import render_figure
 from immunerecon.figures.sheets import draw_tubes, sheet_data
-from immunerecon.figures.style import OKABE_ITO, POPULATION_LOOKS
+from immunerecon.figures.style import OKABE_ITO, POPULATION_LOOKS, points
 from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture
 
@@ -320,7 +320,9 @@ def test_sheet_puts_tubes_apart_first_in_a_heavy_frame(ax):
     *labels, heading = [text.get_text() for text in ax.texts]
     assert [label.split("\n")[0][-1] for label in labels] == ["3", "1", "0", "2"]
     assert heading.endswith("heavy frame, first: apart from the other tubes")
-    assert ax.collections[0].get_linewidths().tolist() == [2.0, 2.0, 0.6, 0.6]
+    assert ax.collections[0].get_linewidths() == pytest.approx(
+        points(1.0) * np.array([2, 2, 0.6, 0.6])
+    )
     rows = sheet_data(tubes, "NK", scores)
     assert rows.set_index("tube")["outlier_score"].to_dict() == pytest.approx(scores, nan_ok=True)
 

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import math
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ from immunerecon.figures.heatmap import FOLD_COLOURS, FOLD_NORM, draw_fold_heatm
 from immunerecon.figures.medians import draw_median_course
 from immunerecon.figures.outcome_pages import expansion_data, expansion_page, swimmer_page
 from immunerecon.figures.saving import render_figure
-from immunerecon.figures.style import STYLES
+from immunerecon.figures.style import STYLES, figure_style, points
 from immunerecon.figures.swimmer import draw_swimmer, swimmer_key
 from immunerecon.figures.swimmer_rows import swimmer_rows
 from immunerecon.figures.waterfall import VERDICTS, draw_expansion_waterfall, waterfall_rows
@@ -274,7 +275,7 @@ def test_who_died_is_no_longer_followed():
 
 def test_median_course_draws_the_medians_and_says_of_how_many(ax, populations, events):
     draw_median_course(populations, population="NK", ax=ax, clinical_events=events)
-    (line,) = (line for line in ax.lines if line.get_linewidth() == 1.3)
+    (line,) = (line for line in ax.lines if line.get_linewidth() == points(1.3))
     assert line.get_xdata().tolist() == [-7, 0, 14, 28]
     assert line.get_ydata()[[0, 3]].tolist() == [250, 100]
     assert np.isnan(line.get_ydata()[[1, 2]]).all()  # a bound, and too few
@@ -284,7 +285,7 @@ def test_median_course_draws_the_medians_and_says_of_how_many(ax, populations, e
 
 def test_course_of_a_patient_breaks_where_no_cell_was_seen(ax, populations):
     draw_median_course(populations, population="NK", ax=ax)
-    thin = [line for line in ax.lines if line.get_linewidth() == 0.5]
+    thin = [line for line in ax.lines if line.get_linewidth() == points(0.5)]
     assert len(thin) == 4
     assert np.isnan(thin[1].get_ydata()[1]) and np.isnan(thin[3].get_ydata()[1])
     assert markers(ax, "v").count((0.0, 4.0)) == 2  # at the upper limit, never at 0
@@ -519,3 +520,21 @@ def test_source_data_are_what_is_drawn(populations, donor_cells, patients, event
     assert medians["shown"].value_counts().to_dict() == {"patient": 14, "median": 4}
     both = expansion_data(expansion_table(donor_cells), donor_cells, patients)
     assert both["rule"].value_counts().to_dict() == {"expansion (Geller 2011)": 4, "peak": 4}
+
+
+def test_a_limit_above_the_reference_range_has_no_colour(ax, populations):
+    vague = populations.assign(
+        cells_per_ul_high=populations["cells_per_ul_high"].mask(
+            populations["cells_per_ul"] == 0, 9000.0
+        )
+    )
+    draw_fold_heatmap(vague, RANGES, population="NK", ax=ax)
+    (mesh,) = (c for c in ax.collections if isinstance(c, QuadMesh))
+    assert mesh.get_array()[1, 1] == 0  # white, as at the limit itself
+    assert "<9000" in words(ax)
+
+
+def test_lines_of_a_poster_are_as_much_wider_as_its_print():
+    assert points(1.0) == pytest.approx(mpl.rcParams["lines.linewidth"] / 0.9)
+    with figure_style("poster"):
+        assert points(0.9) == pytest.approx(STYLES["poster"].line_pt)

@@ -59,7 +59,7 @@ def test_each_draw_bears_its_share_or_its_limit() -> None:
     assert shares[:2] == ["Day 7", "< 1.2 %"]
     assert shares[2:4] == ["Day 10", "not evaluable"]
     assert shares[4:6] == ["Day 14", "66.7 %"]
-    assert ax.get_xlabel() == "HLA-A2"
+    assert ax.get_xlabel() == "HLA-A2+"
 
 
 def test_each_control_says_whose_cells_it_shows() -> None:

@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from immunerecon.figures.marks import note, write_reason
-from immunerecon.figures.style import FAINT, INK, MUTED, OKABE_ITO, figure_style, population_look
+from immunerecon.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    OKABE_ITO,
+    figure_style,
+    points,
+    population_look,
+)
 
 _APART = OKABE_ITO["vermillion"]
 
@@ -56,11 +64,11 @@ def draw_bland_altman(
     rows, told = agreement_rows(pairs, method, population), _told(agreement, method, population)
     middle = (rows["donor_percent"] + rows["flow_percent"]) / 2
     _draw_points(ax, middle, rows["difference"], rows["disagrees"], population)
-    ax.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+    ax.axhline(0, color=FAINT, linewidth=points(0.6), zorder=0)
     for name, style in (("bias", "solid"), ("lower_limit", "dashed"), ("upper_limit", "dashed")):
         at = {"lower_limit": "limits_low", "upper_limit": "limits_high"}.get(name, name)
         if np.isfinite(told.get(at, np.nan)):
-            ax.axhline(told[at], color=INK, linewidth=0.8, linestyle=style, zorder=1)
+            ax.axhline(told[at], color=INK, linewidth=points(0.8), linestyle=style, zorder=1)
             ax.axhspan(told[f"{name}_low"], told[f"{name}_high"], color=FAINT, alpha=0.4, zorder=0)
     if rows.empty:
         write_reason(ax, "no draw beside a result")
@@ -107,15 +115,25 @@ def draw_deming(
     ('STR (% donor)', 'Flow cytometry (% donor)')
     """
     rows, told = agreement_rows(pairs, method, population), _told(agreement, method, population)
-    ax.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, zorder=0)
+    ax.plot([0, 100], [0, 100], color=FAINT, linewidth=points(0.8), zorder=0)
     across = ("donor_percent", "reference_low", "reference_high")
     up = ("flow_percent", "flow_low", "flow_high")
-    ax.hlines(rows[up[0]], rows[across[1]], rows[across[2]], color=MUTED, linewidth=0.5, zorder=1)
-    ax.vlines(rows[across[0]], rows[up[1]], rows[up[2]], color=MUTED, linewidth=0.5, zorder=1)
+    ax.hlines(
+        rows[up[0]], rows[across[1]], rows[across[2]], color=MUTED, linewidth=points(0.5), zorder=1
+    )
+    ax.vlines(
+        rows[across[0]], rows[up[1]], rows[up[2]], color=MUTED, linewidth=points(0.5), zorder=1
+    )
     _draw_points(ax, rows[across[0]], rows[up[0]], rows["disagrees"], population)
     if np.isfinite(told.get("slope", np.nan)):
         ends = np.array([0.0, 100.0])
-        ax.plot(ends, told["intercept"] + told["slope"] * ends, color=INK, linewidth=0.8, zorder=2)
+        ax.plot(
+            ends,
+            told["intercept"] + told["slope"] * ends,
+            color=INK,
+            linewidth=points(0.8),
+            zorder=2,
+        )
         slope = f"slope {told['slope']:.2f} ({told['slope_low']:.2f} to {told['slope_high']:.2f})"
         note(ax, slope)
     else:

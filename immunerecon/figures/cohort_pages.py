@@ -22,7 +22,7 @@ from immunerecon.figures.heatmap import (
 )
 from immunerecon.figures.marks import NO_EVENTS
 from immunerecon.figures.medians import draw_median_course, median_rows
-from immunerecon.figures.style import FAINT, INK, MUTED, PALE, figure_style
+from immunerecon.figures.style import FAINT, INK, MUTED, PALE, figure_style, points
 from immunerecon.kinetics.recovery import one_count_a_draw
 
 _NUMBERS = (
@@ -209,10 +209,10 @@ def _heatmap_key(states: set[str]) -> list[Artist]:
 
 def _median_key() -> list[Artist]:
     """Explain the marks of median courses."""
-    median = Line2D([], [], color=INK, linewidth=1.3, marker="o", markersize=3.4)
+    median = Line2D([], [], color=INK, linewidth=points(1.3), marker="o", markersize=points(3.4))
     limit = Line2D([], [], color=MUTED, linestyle="none", marker="v", markerfacecolor="white")
-    patient = Line2D([], [], color=MUTED, linewidth=0.5, marker=".", markersize=2)
-    none = Line2D([], [], color=MUTED, linestyle="none", marker="v", markersize=2.5)
+    patient = Line2D([], [], color=MUTED, linewidth=points(0.5), marker=".", markersize=points(2))
+    none = Line2D([], [], color=MUTED, linestyle="none", marker="v", markersize=points(2.5))
     median.set_label("median of three or more counted")
     limit.set_label("median below this limit")
     patient.set_label("a patient")

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from immunerecon.figures.incidence import EVERYONE, draw_cumulative_incidence
-from immunerecon.figures.style import INK, MUTED, figure_style
+from immunerecon.figures.style import INK, MUTED, figure_style, points
 
 _COLUMNS = 3
 
@@ -50,7 +50,14 @@ def cohort_incidence(
         key = [
             Line2D([], [], color=INK, label="recovered by the day first observed"),
             Patch(color=INK, alpha=0.15, linewidth=0, label="95 % interval"),
-            Line2D([], [], color=INK, linewidth=0.7, linestyle="dotted", label="earliest possible"),
+            Line2D(
+                [],
+                [],
+                color=INK,
+                linewidth=points(0.7),
+                linestyle="dotted",
+                label="earliest possible",
+            ),
             Line2D([], [], color=MUTED, marker="x", linestyle="none", label="competing event"),
         ]
         figure.legend(handles=key, loc="outside lower left", ncols=4)

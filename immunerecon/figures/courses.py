@@ -18,7 +18,7 @@ from immunerecon.figures.marks import (
     note,
     write_reason,
 )
-from immunerecon.figures.style import FAINT, INK, population_look
+from immunerecon.figures.style import FAINT, INK, points, population_look
 from immunerecon.kinetics.recovery import one_count_a_draw
 
 PLATFORM_MARKERS: Mapping[str, str] = {
@@ -128,15 +128,18 @@ def _draw_limits(
     """Draw the reference range as a band and each threshold as a dashed line with its number."""
     if reference is not None:
         ax.axhspan(*reference, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
-    for threshold in thresholds:
-        ax.axhline(threshold, color=INK, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
+    ordered = sorted(thresholds)
+    places = {0: "top", len(ordered) - 1: "bottom"} if len(ordered) > 1 else {}
+    for number, threshold in enumerate(ordered):
+        ax.axhline(threshold, color=INK, linewidth=points(0.6), linestyle=(0, (4, 3)), zorder=1)
         ax.annotate(
             f"{threshold:g}",
             (1.0, threshold),
             xycoords=("axes fraction", "data"),
-            xytext=(2, 0),
+            xytext=(points(2), 0),
             textcoords="offset points",
-            verticalalignment="center",
+            # Neighbours on a log axis may lie closer than two lines of print.
+            verticalalignment=places.get(number, "center"),
             fontsize="small",
             annotation_clip=True,
         )

@@ -13,7 +13,7 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.axes import set_display_axes
 from immunerecon.figures.gate_labels import place_labels
 from immunerecon.figures.gate_shapes import gate_patch
-from immunerecon.figures.style import INK, MUTED, population_look
+from immunerecon.figures.style import INK, MUTED, points, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 
@@ -170,7 +170,7 @@ def _outline_gates(pictures: Sequence[GatePicture], ax: Axes) -> None:
         fill, outline = gate_patch(picture), gate_patch(picture)
         fill.set(facecolor=colour, edgecolor="none", alpha=0.07)
         dash = "dashed" if picture.confidence < LOW_CONFIDENCE else "solid"
-        outline.set(fill=False, edgecolor=colour, linestyle=dash)
+        outline.set(fill=False, edgecolor=colour, linestyle=dash, linewidth=points(0.9))
         for patch in (fill, outline):
             ax.add_patch(patch)
     if not drawn:

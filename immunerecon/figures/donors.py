@@ -15,7 +15,7 @@ from immunerecon.figures.marks import (
     note,
     write_reason,
 )
-from immunerecon.figures.style import MUTED, population_look
+from immunerecon.figures.style import MUTED, points, population_look
 
 
 def donor_rows(donor_cells: pd.DataFrame, patient: str, population: str) -> pd.DataFrame:
@@ -74,7 +74,9 @@ def draw_donor_fraction(
     absent = rows[rows["call"] == "not_detected"]
     draw_triangles(ax, absent["day"], absent["lod"], look.colour)
     limited = detected[detected["lod"] > 0]
-    ax.scatter(limited["day"], limited["lod"], marker="_", color=MUTED, linewidths=0.8, zorder=1.5)
+    ax.scatter(
+        limited["day"], limited["lod"], marker="_", color=MUTED, linewidths=points(0.8), zorder=1.5
+    )
     missing = rows[rows["call"] == "not_evaluable"]
     draw_missing(ax, missing["day"])
     if len(missing) == len(rows):

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from immunerecon.figures.marks import NO_EVENTS, note, write_reason
-from immunerecon.figures.style import INK, OKABE_ITO, PALE
+from immunerecon.figures.style import INK, OKABE_ITO, PALE, points
 from immunerecon.kinetics.scales import percent_of_reference
 from immunerecon.trial.flow import VISITS
 from immunerecon.trial.visit_counts import follow_up_ends, visit_counts
@@ -101,7 +101,8 @@ def draw_fold_heatmap(
     Axes
         `ax`: a line a patient, a column a visit, named by the median day of its draws. Colour is
         logarithmic and white at the limit. The number is cells/µL, bold at or above the limit; a
-        number with "<" is the upper limit of a draw in which no cell was seen. Hatched: no number,
+        number with "<" is the upper limit of a draw in which no cell was seen, white where that
+        lies above the reference limit. Hatched: no number,
         with a cross where blood was drawn; empty: follow-up had ended.
 
     Examples
@@ -126,8 +127,11 @@ def draw_fold_heatmap(
     patients = list(dict.fromkeys(rows["patient"]))
     days = rows.drop_duplicates("visit")["visit_day"]
     folds = rows["fold"].to_numpy(dtype=float).reshape(len(patients), len(days))
+    # A limit above the reference range tells nothing, and must not look like a count.
+    limits = (rows["state"] == NONE_FOUND).to_numpy().reshape(folds.shape)
+    folds = np.where(limits & (folds >= 1), 1.0, folds)
     mesh = ax.pcolormesh(_decades_of(folds), cmap=FOLD_COLOURS, norm=FOLD_NORM)
-    mesh.set(edgecolor="white", linewidth=0.6)
+    mesh.set(edgecolor="white", linewidth=points(0.6))
     _dress(ax, patients, [f"{day:.0f}".replace("-", "−") for day in days])
     size = _number_size(ax, folds.shape)
     for (line, column), (_, cell) in zip(np.ndindex(folds.shape), rows.iterrows(), strict=True):
@@ -176,7 +180,8 @@ def _number_size(ax: Axes, shape: tuple[int, ...]) -> float:
 def _write_number(ax: Axes, place: tuple[int, int], cell: pd.Series, size: float) -> None:
     """Write cells/µL into a cell of the map."""
     number = _brief(cell["shown_per_ul"])
-    shade = FOLD_COLOURS(FOLD_NORM(np.log10(cell["fold"])))
+    fold = min(cell["fold"], 1.0) if cell["state"] == NONE_FOUND else cell["fold"]
+    shade = FOLD_COLOURS(FOLD_NORM(np.log10(fold)))
     text = ax.text(
         place[0] + 0.5,
         place[1] + 0.5,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from immunerecon.figures.axes import set_day_axis
-from immunerecon.figures.style import MUTED, population_look
+from immunerecon.figures.style import MUTED, points, population_look
 
 Floats = NDArray[np.float64]
 EVERYONE = "all"
@@ -79,7 +79,7 @@ def draw_cumulative_incidence(
     )
     if "cumulative_incidence_early" in percent:
         early = percent["cumulative_incidence_early"]
-        ax.step(time, early, where="post", color=colour, linewidth=0.7, linestyle="dotted")
+        ax.step(time, early, where="post", color=colour, linewidth=points(0.7), linestyle="dotted")
     ax.step(time, percent["cumulative_incidence"], where="post", color=colour)
     if "competing" in rows:
         draw_crosses(ax, rows[rows["competing"] > 0])
@@ -88,7 +88,7 @@ def draw_cumulative_incidence(
     ax.set_ylabel("Recovered (%)")
     title = f"{population.replace('_', ' ')} ≥ {threshold:g} per µL"
     ax.set_title(title, loc="left", pad=1.9 * _label_size(ax))
-    small_print(ax, _counts(rows), (0, 1), xytext=(0, 4), color=MUTED)
+    small_print(ax, _counts(rows), (0, 1), xytext=(0, points(4)), color=MUTED)
     write_at_risk(ax, time, rows["at_risk"].to_numpy(dtype=float))
     return ax
 

@@ -19,7 +19,7 @@ from immunerecon.figures.incidence import (
     small_print,
     write_at_risk,
 )
-from immunerecon.figures.style import MUTED, OKABE_ITO, figure_style
+from immunerecon.figures.style import MUTED, OKABE_ITO, figure_style, points
 
 _COLUMNS = 3
 # Colour and dashes: levels are told apart in print without colour as well.
@@ -85,7 +85,7 @@ def draw_incidence_by_level(
     set_day_axis(ax, 0.0, last_day)
     size = float(ax.xaxis.get_label().get_fontsize())
     told = tell_test(dose_comparison, population, threshold)
-    small_print(ax, told, (0, 1), xytext=(0, 4), color=MUTED)
+    small_print(ax, told, (0, 1), xytext=(0, points(4)), color=MUTED)
     for line, (level, (colour, dashes)) in enumerate(
         zip(levels_of(cohort_recovery), cycle(_LINES), strict=False)
     ):

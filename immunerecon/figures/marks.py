@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from immunerecon.figures.axes import set_day_axis
-from immunerecon.figures.style import MUTED, PALE
+from immunerecon.figures.style import MUTED, PALE, points
 
 EVENT_LINES: Mapping[str, Literal["solid", "dashed", "dotted"]] = {
     "infusion": "solid",
@@ -33,7 +33,9 @@ def draw_measured(
     if rows.empty:
         return
     low = rows[f"{column}_low"].clip(lower=_BELOW_ANY_AXIS)
-    ax.vlines(rows["day"], low, rows[f"{column}_high"], color=colour, linewidth=0.9, zorder=2.5)
+    ax.vlines(
+        rows["day"], low, rows[f"{column}_high"], color=colour, linewidth=points(0.9), zorder=2.5
+    )
     ax.plot(
         rows["day"],
         rows[column],
@@ -94,7 +96,7 @@ def draw_days(ax: Axes, day: "pd.Series[float]", events: pd.DataFrame) -> None:
     for event in ("progression", "death"):
         lines |= {(event, float(day)) for day in marked.loc[marked["event"] == event, "day"]}
     for event, at in sorted(lines):
-        ax.axvline(at, color=PALE, linewidth=1.0, linestyle=EVENT_LINES[event], zorder=0.5)
+        ax.axvline(at, color=PALE, linewidth=points(1.0), linestyle=EVENT_LINES[event], zorder=0.5)
 
 
 def note(ax: Axes, text: str) -> None:

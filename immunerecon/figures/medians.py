@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from immunerecon.figures.axes import set_day_axis, set_log_axis
 from immunerecon.figures.marks import NO_EVENTS, decades, draw_triangles, write_reason
-from immunerecon.figures.style import FAINT, MUTED, population_look
+from immunerecon.figures.style import FAINT, MUTED, points, population_look
 from immunerecon.kinetics.recovery import one_count_a_draw
 from immunerecon.trial.flow import VISITS
 from immunerecon.trial.visit_counts import follow_up_ends, visit_counts, visit_medians
@@ -98,11 +98,16 @@ def _draw_patients(ax: Axes, draws: pd.DataFrame) -> None:
     for _, own in draws[draws["cells_per_ul"].notna()].groupby("patient", sort=False):
         own = own.sort_values("day")
         found = own["cells_per_ul"].where(own["cells_per_ul"] > 0)
-        ax.plot(own["day"], found, "-", color=MUTED, alpha=0.4, linewidth=0.5, zorder=1.5)
-        ax.plot(own["day"], found, ".", color=MUTED, alpha=0.5, markersize=2, zorder=1.5)
+        ax.plot(own["day"], found, "-", color=MUTED, alpha=0.4, linewidth=points(0.5), zorder=1.5)
+        ax.plot(own["day"], found, ".", color=MUTED, alpha=0.5, markersize=points(2), zorder=1.5)
         none = own[own["cells_per_ul"] == 0]
         ax.plot(
-            none["day"], none["cells_per_ul_high"], "v", color=MUTED, markersize=2.5, zorder=1.5
+            none["day"],
+            none["cells_per_ul_high"],
+            "v",
+            color=MUTED,
+            markersize=points(2.5),
+            zorder=1.5,
         )
 
 
@@ -119,7 +124,15 @@ def _draw_medians(ax: Axes, medians: pd.DataFrame, colour: str, marker: str) -> 
         zorder=1,
     )
     known = medians["median_high"].where(medians["median_low"] == medians["median_high"])
-    ax.plot(day, known, color=colour, marker=marker, markersize=3.4, linewidth=1.3, zorder=3)
+    ax.plot(
+        day,
+        known,
+        color=colour,
+        marker=marker,
+        markersize=points(3.4),
+        linewidth=points(1.3),
+        zorder=3,
+    )
     vague = medians[medians["median_low"] < medians["median_high"]]
     draw_triangles(ax, vague["visit_day"], vague["median_high"], colour)
 

@@ -19,7 +19,7 @@ from immunerecon.figures.courses import (
 )
 from immunerecon.figures.donors import donor_rows, draw_donor_fraction
 from immunerecon.figures.marks import EVENT_LINES
-from immunerecon.figures.style import FAINT, INK, MUTED, PALE, figure_style
+from immunerecon.figures.style import FAINT, INK, MUTED, PALE, figure_style, points
 
 LINEAGES = ("NK", "T", "B")
 
@@ -129,12 +129,12 @@ def _key(events: pd.DataFrame, methods: Sequence[str], donors: bool) -> list[Art
     marks += [_mark("v", "none found: upper limit, or LOD")]
     marks += [
         _mark("x", "not evaluable"),
-        Line2D([], [], color=INK, linewidth=0.6, linestyle=(0, (4, 3)), label="threshold"),
+        Line2D([], [], color=INK, linewidth=points(0.6), linestyle=(0, (4, 3)), label="threshold"),
         Patch(color=FAINT, alpha=0.5, linewidth=0, label="reference range"),
     ]
     seen = {"infusion", *events["event"]}
     marks += [
-        Line2D([], [], color=PALE, linewidth=1.0, linestyle=line, label=event)
+        Line2D([], [], color=PALE, linewidth=points(1.0), linestyle=line, label=event)
         for event, line in EVENT_LINES.items()
         if event in seen
     ]

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.axes import set_display_axes
-from immunerecon.figures.marks import note
-from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, population_look
+from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, points, population_look
 
 _HEIGHT = 0.9  # of a ridge, over the distance of two
 _WHOSE = {"recipient control": "patient's cells", "donor control": "donor's cells"}
@@ -75,10 +74,10 @@ def draw_donor_ridges(
     for place, (file, tube) in enumerate(tubes.items()):
         if "value" in tube:
             _draw_ridge(ax, tube, float(-place), colour)
-        ax.axhline(-place, color=FAINT, linewidth=0.5, zorder=1)
-        ax.text(-0.02, -place, _name(tube), ha="right", va="bottom", transform=across)
-        share = _share(calls[calls["file"] == file])
-        ax.text(1.02, -place, share, ha="left", va="bottom", color=INK, transform=across)
+        ax.axhline(-place, color=FAINT, linewidth=points(0.5), zorder=1)
+        told = {"va": "bottom", "fontsize": "small", "transform": across}
+        ax.text(-0.02, -place, _name(tube), ha="right", **told)
+        ax.text(1.02, -place, _share(calls[calls["file"] == file]), ha="left", **told)
     _dress(ax, rows, len(tubes), scale)
     controls = rows.loc[rows["tube"] != "draw", "file"].nunique()
     above = 0.55 - controls  # over the first number
@@ -106,7 +105,7 @@ def _draw_ridge(ax: Axes, tube: pd.DataFrame, base: float, colour: str) -> None:
     height = _HEIGHT / max(float(observed.max()), float((recipient + donor).max()), 1.0)
     ax.fill_between(value, base, base + height * recipient, color=MUTED, alpha=0.45, linewidth=0)
     ax.fill_between(value, base, base + height * donor, color=colour, alpha=0.65, linewidth=0)
-    ax.step(value, base + height * observed, where="mid", color=INK, linewidth=0.6)
+    ax.step(value, base + height * observed, where="mid", color=INK, linewidth=points(0.6))
     kind = str(tube["tube"].iloc[0])
     if kind in _WHOSE:  # in the half that the peak leaves free
         free_left = value[np.argmax(observed)] > (value[0] + value[-1]) / 2
@@ -144,14 +143,14 @@ def _dress(ax: Axes, rows: pd.DataFrame, n: int, scale: Scale | None) -> None:
     markers = list(dict.fromkeys(rows["marker"]))
     if scale is not None and len(markers) == 1 and " " not in markers[0]:
         set_display_axes(ax, scale, None)
-        ax.set_xlabel(markers[0].rstrip("+-"))
     else:
         ax.set_xticks([])
+    # The sign of an antibody says whom it stains: the donor (+) or the patient (-).
+    ax.set_xlabel(", ".join(markers).replace("-", "−").replace("HLA−", "HLA-"), fontsize="small")
     ax.set_ylim(0.1 - n, _HEIGHT + 0.1)
     ax.set_yticks([])
     for side in ("left", "top", "right"):
         ax.spines[side].set_visible(False)
-    note(ax, ", ".join(markers))
 
 
 def donor_ridges(

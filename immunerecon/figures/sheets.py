@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from immunerecon.figures.densities import DENSITY, density_norm, share
 from immunerecon.figures.gate_shapes import gate_corners
-from immunerecon.figures.style import FAINT, INK, OKABE_ITO, figure_style, population_look
+from immunerecon.figures.style import FAINT, INK, OKABE_ITO, figure_style, points, population_look
 from immunerecon.gating.engine import LOW_CONFIDENCE
 from immunerecon.gating.outliers import APART
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
@@ -179,7 +179,7 @@ def _outline(picture: GatePicture, left: int, top: int) -> Patch:
     display = np.clip((corners - LOW) / (HIGH - LOW), 0, 1) * BINS
     colour = population_look(picture.population).colour
     places = np.column_stack([left + display[:, 0], top + BINS - display[:, 1]])
-    return Polygon(places, closed=True, fill=False, edgecolor=colour, linewidth=0.7)
+    return Polygon(places, closed=True, fill=False, edgecolor=colour, linewidth=points(0.7))
 
 
 def _frame(picture: GatePicture | None, left: int, top: int, *, apart: bool) -> Patch:
@@ -187,7 +187,7 @@ def _frame(picture: GatePicture | None, left: int, top: int, *, apart: bool) -> 
     colour, width = (OKABE_ITO["vermillion"], 1.2) if doubtful else (FAINT, 0.6)
     if apart:
         colour, width = (colour if doubtful else INK), 2.0
-    return Rectangle((left, top), BINS, BINS, fill=False, edgecolor=colour, linewidth=width)
+    return Rectangle((left, top), BINS, BINS, fill=False, edgecolor=colour, linewidth=points(width))
 
 
 def density_image(picture: GatePicture) -> NDArray[np.uint8]:

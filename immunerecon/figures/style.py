@@ -172,6 +172,20 @@ STYLES: Mapping[str, FigureStyle] = {
 }
 
 
+_USUAL_LINE_PT = STYLES["nature"].line_pt
+
+
+def points(size: float) -> float:
+    """Return a width or distance of a journal's page in the style at hand: a poster has it larger.
+
+    Parameters
+    ----------
+    size
+        In points, where data lines are 0.9 points wide.
+    """
+    return size * float(mpl.rcParams["lines.linewidth"]) / _USUAL_LINE_PT
+
+
 @contextmanager
 def figure_style(name: str = "nature") -> Iterator[FigureStyle]:
     """Draw in one journal's style; what was set before returns afterwards.

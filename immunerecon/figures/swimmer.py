@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from immunerecon.figures.axes import set_day_axis
 from immunerecon.figures.marks import write_reason
-from immunerecon.figures.style import FAINT, INK, MUTED, OKABE_ITO, PALE, population_look
+from immunerecon.figures.style import FAINT, INK, MUTED, OKABE_ITO, PALE, points, population_look
 from immunerecon.figures.swimmer_rows import (
     DETECTED,
     FOLLOWED,
@@ -110,7 +110,7 @@ def draw_swimmer(
     look = population_look(recovered[0])
     back = rows[rows["item"] == RECOVERY]
     height = _RECOVERY - back["lane"]
-    ax.hlines(height, back["day_low"], back["day_high"], color=look.colour, linewidth=1.2)
+    ax.hlines(height, back["day_low"], back["day_high"], color=look.colour, linewidth=points(1.2))
     marks = _marks(recovered[0])
     for item, mark in marks.items():
         drawn = rows[rows["item"] == item]
@@ -164,7 +164,7 @@ def _spans() -> Mapping[str, Mapping[str, Any]]:
             "fill": False,
             "hatch": "//////",
             "edgecolor": donor,
-            "linewidth": 0.4,
+            "linewidth": points(0.4),
         },
     }
 
@@ -189,7 +189,7 @@ def _draw_donor_words(ax: Axes, rows: pd.DataFrame) -> None:
         ax.annotate(
             words,
             place,
-            xytext=(2, 0),
+            xytext=(points(2), 0),
             textcoords="offset points",
             fontsize="small",
             color=MUTED,
@@ -211,6 +211,6 @@ def _name_lanes(ax: Axes, rows: pd.DataFrame) -> None:
     for level, group in lanes.groupby("dose_level", sort=False):
         top = -int(group["lane"].iloc[0])
         if top < 0:
-            ax.axhline(top + 0.5, color=PALE, linewidth=0.5)
+            ax.axhline(top + 0.5, color=PALE, linewidth=points(0.5))
         text = ax.text(1.01, top, f"dose level {level}", transform=ax.get_yaxis_transform())
         text.set(fontsize="small", verticalalignment="center")

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from immunerecon.figures.axes import set_log_axis
 from immunerecon.figures.marks import decades, draw_missing, draw_triangles, write_reason
-from immunerecon.figures.style import INK, MUTED, OKABE_ITO
+from immunerecon.figures.style import INK, MUTED, OKABE_ITO, points
 from immunerecon.trial.dose_levels import NOT_STATED, level_of_patients
 from immunerecon.trial.expansion import RULES
 
@@ -111,7 +111,7 @@ def draw_expansion_waterfall(
         (),
     )
     set_log_axis(ax, low, high, label="Donor NK cells per µL")
-    ax.axhline(at_least, color=INK, linewidth=0.6, linestyle=(0, (4, 3)), zorder=2)
+    ax.axhline(at_least, color=INK, linewidth=points(0.6), linestyle=(0, (4, 3)), zorder=2)
     _label_patients(ax, rows)
     ax.set_title(f"Donor NK, {rule}", loc="left")
     return ax
@@ -129,7 +129,7 @@ def _draw_bars(
     rise = found["cells_per_ul"] - at_least
     ax.bar(found.index, rise, width, at_least, color=look.colour, alpha=0.3, zorder=1)
     low = found["low"].clip(lower=_BELOW_ANY_AXIS)
-    ax.vlines(found.index, low, found["high"], color=look.colour, linewidth=0.9, zorder=2.5)
+    ax.vlines(found.index, low, found["high"], color=look.colour, linewidth=points(0.9), zorder=2.5)
     ax.plot(found.index, found["cells_per_ul"], linestyle="none", zorder=3, **_face(look))
 
 
@@ -164,7 +164,7 @@ def _label_patients(ax: Axes, rows: pd.DataFrame) -> None:
 
 def verdict_key(rows: pd.DataFrame, at_least: float = EXPANSION.at_least_per_ul) -> list[Artist]:
     """Explain the line, and the marks that some waterfall rows need."""
-    line = Line2D([], [], color=INK, linewidth=0.6, linestyle=(0, (4, 3)))
+    line = Line2D([], [], color=INK, linewidth=points(0.6), linestyle=(0, (4, 3)))
     line.set_label(f"{at_least:g} per µL")
     marks: list[Artist] = [line]
     for verdict, look in VERDICTS.items():
