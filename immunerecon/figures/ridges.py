@@ -1,5 +1,7 @@
 """What a donor fraction was read from: the marker in the controls and in each draw, as ridges."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -75,7 +77,7 @@ def draw_donor_ridges(
         if "value" in tube:
             _draw_ridge(ax, tube, float(-place), colour)
         ax.axhline(-place, color=FAINT, linewidth=points(0.5), zorder=1)
-        told = {"va": "bottom", "fontsize": "small", "transform": across}
+        told: dict[str, Any] = {"va": "bottom", "fontsize": "small", "transform": across}
         ax.text(-0.02, -place, _name(tube), ha="right", **told)
         ax.text(1.02, -place, _share(calls[calls["file"] == file]), ha="left", **told)
     _dress(ax, rows, len(tubes), scale)
