@@ -377,6 +377,19 @@ def test_flags_are_grouped_by_reason_and_gates_by_population():
     assert [tube.file for tube in gate.tubes] == ["P1/day7.fcs", "P2/day-7.fcs"]
 
 
+def test_flags_that_differ_in_their_numbers_are_one():
+    clogs = ["clog: 520 events left out, 7.6 to 11.8 s", "clog: 78 events left out, 6 to 11.2 s"]
+    spills = "spillover shows: CD16 into CD8 5.2 %"
+    reasons = [clogs[0], f"{clogs[1]}; {spills}", "", "", "", ""]
+    flagged = SAMPLES.assign(status=["flagged"] * 2 + ["ok"] * 4, reason=reasons)
+    first, second, *_ = find_attention(study(samples=flagged)).flags
+    assert first.reason == "clog: … events left out, … to … s"
+    assert [tube.reason for tube in first.tubes] == clogs
+    assert (second.reason, [tube.reason for tube in second.tubes]) == (spills, [""])
+    page = render_page(study(samples=flagged))
+    assert f"{clogs[0]}; P1 day 7 lineage: {clogs[1]}" in page
+
+
 def test_nothing_to_look_at_is_said():
     clean = study(
         samples=SAMPLES.assign(status="ok", reason=""), gates=study().gates.assign(confidence=1.0)

@@ -1,6 +1,7 @@
 """What needs a person first: tubes without numbers, flags, gates of low confidence."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -9,6 +10,10 @@ from immunerecon.report.contents import ReportData
 
 _TOLD_ELSEWHERE = "low confidence in the gates"  # by population
 _COLUMNS = ["file", "patient", "day", "panel", "role", "reason"]
+
+
+# Numbers as flags have them, not those in the names of markers (CD16).
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,15 @@ class Tube:
 
 @dataclass(frozen=True)
 class Flag:
-    """One thing to look at, and the tubes that it is said of."""
+    """One thing to look at, and the tubes that it is said of.
+
+    Parameters
+    ----------
+    reason
+        What is said; with … for the numbers where they differ from tube to tube.
+    tubes
+        Each with what is said of it in `reason`, empty where that is the same of all.
+    """
 
     reason: str
     tubes: tuple[Tube, ...]
@@ -138,13 +151,20 @@ def _tubes(samples: pd.DataFrame, status: str) -> tuple[Tube, ...]:
 
 
 def _flags(tubes: tuple[Tube, ...]) -> tuple[Flag, ...]:
-    """Group tubes by each thing that is said of them."""
-    told: dict[str, list[Tube]] = {}
+    """Group tubes by each thing that is said of them, whatever the numbers in it."""
+    told: dict[str, dict[str, list[Tube]]] = {}
     for tube in tubes:
         for flag in tube.reason.split("; "):
             if not flag.startswith(_TOLD_ELSEWHERE):
-                told.setdefault(flag, []).append(tube)
-    flags = [Flag(flag, tuple(said_of)) for flag, said_of in told.items()]
+                kind = _NUMBER.sub("…", flag)
+                told.setdefault(kind, {}).setdefault(flag, []).append(tube)
+    flags = []
+    for kind, worded in told.items():
+        same = len(worded) == 1
+        said_of = [
+            replace(tube, reason="" if same else flag) for flag, of in worded.items() for tube in of
+        ]
+        flags.append(Flag(next(iter(worded)) if same else kind, tuple(said_of)))
     return tuple(sorted(flags, key=lambda flag: -len(flag.tubes)))
 
 

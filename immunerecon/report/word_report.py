@@ -111,8 +111,11 @@ def _attention(data: ReportData) -> Iterator[Block]:
 
 def _which(tubes: Sequence[Tube]) -> str:
     """Name the first tubes, and say how many more there are (samples.csv has them all)."""
-    named = ", ".join(f"{t.patient} day {tell_day(t.day)} {t.panel}" for t in tubes[:5])
-    return named + (f" and {len(tubes) - 5} more" if len(tubes) > 5 else "")
+    named = "\n".join(
+        f"{t.patient} day {tell_day(t.day)} {t.panel}" + (f": {t.reason}" if t.reason else "")
+        for t in tubes[:5]
+    )
+    return named + (f"\nand {len(tubes) - 5} more" if len(tubes) > 5 else "")
 
 
 def _flow(what: str, steps: Sequence[Step]) -> WordTable:
