@@ -95,6 +95,8 @@ def integers(**more: str | None) -> dict[str, str | None]:
 WORDS16 = np.array([[1, 20, 300], [4, 50, 600], [7, 80, 900], [8, 90, 1000]], "<u2").tobytes()
 VALID = fcs()
 TWO_SETS = fcs({"$NEXTDATA": "{size}"}) + fcs(data=(ROWS + 1).tobytes())
+FIRST_SET = fcs({"$NEXTDATA": "{size}"})
+BACK_TO_THE_FIRST = FIRST_SET + fcs({"$NEXTDATA": str(-len(FIRST_SET))})
 NAN_ROWS = np.tile(ROWS, (1000, 1))
 NAN_ROWS[:5, 1] = np.nan
 
@@ -155,6 +157,7 @@ REFUSED = [
     Case(45, fcs({"$NEXTDATA": "999999"}), "byte 999999", "$NEXTDATA"),
     Case(45, fcs({"$NEXTDATA": "-10"}), "byte -10", "$NEXTDATA"),
     Case(45, fcs({"$NEXTDATA": "100"}), "no data set begins", "$NEXTDATA"),
+    Case(45, BACK_TO_THE_FIRST, "to begin at byte 0", "$NEXTDATA"),
     Case(46, TWO_SETS, "from 1 to 2 in the column dataset", "$NEXTDATA"),
     Case(47, fcs({"$CYT": "Canto/II", "$DATE": "1-APR-2026"}), "keyword $DATE stands", "TEXT"),
     Case(49, fcs(delimiter="a"), "cannot be its delimiter", "TEXT"),

@@ -19,7 +19,43 @@ PRIVATE = (
     *("$ORIGINATOR", "$FLOWRATE", "$UNSTAINEDCENTERS", "$UNICODE"),
     *("PATIENT ID", "PATIENT NAME", "PATIENTNAME", "PATIENT DOB", "SAMPLE ID", "GUID", "TUBE NAME"),
     *("EXPERIMENT NAME", "USER NAME", "EXPORT USER NAME", "CREATED BY", "COMMENT", "@SAMPLEID"),
+    *(
+        "SAMPLE NAME",
+        "SUBJECT ID",
+        "MRN",
+        "BIRTHDATE",
+        "PHYSICIAN",
+        "WELL ID",
+        "PLATE NAME",
+        "FCSID",
+    ),
+    *("$TR", "$ABRT", "$LOST", "$GATE", "$CSMODE", "$PROTOCOL", "$BEGINDATETIME", "$ENDDATETIME"),
+    *("$LAST_MODIFIED", "$PLATFORM", "TOT LABEL", "EXPORT TIME", "&1 NAME", "#SAMPLE", "FJ_$NAME"),
+    *("$P4F", "$P4L", "$P4O", "$P4T", "$P4P", "$P4D", "$P4TAG", "$P4DET", "$P4TYPE", "$P4FEATURE"),
+    *(
+        "$P4ANALYTE",
+        "$P4CALIBRATION",
+        "$PK1",
+        "$PKN1",
+        "$G1N",
+        "$G1S",
+        "$R1W",
+        "P4DISPLAY",
+        "P4NAME",
+    ),
 )
+OVERRIDES = """\
+schema_version: 1
+overrides:
+  - action: move
+    patient: "<img src=x onerror=alert(1)>"
+    panel: lineage
+    population: NK
+    shift: {CD56: 0.01}
+    who: AB
+    when: 2026-11-25T10:00:00Z
+    why: =HYPERLINK("x")<b>lot changed
+"""
 CANARY = "Qx7Mustermann"  # with a number after it for each keyword
 PATIENT = "<img src=x onerror=alert(1)>"
 DATE = "17-JAN-2031"
@@ -65,10 +101,18 @@ def spied(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
             frame.to_csv(path, index=False)
     cut = study / samples["file"].iloc[0]
     cut.write_bytes(cut.read_bytes()[:-50])
-    command = [sys.executable, "-m", "immunerecon.cli", "run", str(study), "--out", "results"]
-    told = subprocess.run(command, cwd=parent, capture_output=True, text=True, check=False)
-    assert told.returncode == 3, told.stderr
-    return study, parent / "results", told.stdout + told.stderr
+    (parent / f"{CANARY}.yaml").write_text(OVERRIDES)
+    said = ""
+    for arguments, code in (
+        (["run", str(study), "--out", "results", "--overrides", f"{CANARY}.yaml"], 3),
+        (["verify", "results", "--study", str(study)], 0),
+        (["export", "results", "--xlsx", "results/t.xlsx", "--docx", "results/t.docx"], 0),
+    ):
+        command = [sys.executable, "-m", "immunerecon.cli", *arguments]
+        told = subprocess.run(command, cwd=parent, capture_output=True, text=True, check=False)
+        assert told.returncode == code, told.stderr
+        said += told.stdout + told.stderr
+    return study, parent / "results", said
 
 
 def contents(results: Path) -> Iterator[tuple[str, bytes]]:
@@ -78,7 +122,7 @@ def contents(results: Path) -> Iterator[tuple[str, bytes]]:
             continue
         name, content = path.relative_to(results).as_posix(), path.read_bytes()
         yield name, content
-        if path.suffix == ".npz":
+        if path.suffix in (".npz", ".xlsx", ".docx"):
             with zipfile.ZipFile(path) as archive:
                 for member in archive.namelist():
                     yield f"{name}:{member}", archive.read(member)
@@ -105,14 +149,20 @@ def test_the_planted_names_are_in_the_files(spied: tuple[Path, Path, str]) -> No
 def test_no_name_date_or_place_is_in_any_result(spied: tuple[Path, Path, str]) -> None:
     study, results, said = spied
     secrets = [CANARY, DATE, "13:37:11", str(study.parent), "home_of_erika"]
-    secrets += [str(Path.home()), socket.gethostname(), os.environ.get("USER", CANARY)]
+    secrets += [study.parent.parent.name, str(Path.home()), socket.gethostname()]
+    secrets += [
+        os.environ.get("USER", CANARY),
+        str(Path(sys.prefix)),
+        str(Path(__file__).parents[1]),
+    ]
     secrets = [secret for secret in secrets if len(secret) > 4]  # "root" is a word of its own
-    n_files = 0
+    n_files, names = 0, {path.name for path in results.iterdir()}
     for name, content in contents(results):
         n_files += 1
         for secret in secrets:
             assert secret.encode() not in content, f"{secret} in {name}"
     assert n_files > 100
+    assert {"run.json", "audit.jsonl", "SHA256SUMS", "report.html", "t.xlsx", "t.docx"} <= names
     for secret in secrets[:5]:
         assert secret not in said
 
@@ -153,6 +203,18 @@ def test_no_cell_of_any_table_is_a_formula(spied: tuple[Path, Path, str]) -> Non
     assert n_text > 100
     files = pd.read_csv(results / "samples.csv")["file"]
     assert files.str.contains("HYPERLINK").any()
+
+
+@pytest.mark.malformed(76)
+def test_no_cell_of_the_workbook_is_a_formula(spied: tuple[Path, Path, str]) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    _, results, _ = spied
+    book = openpyxl.load_workbook(results / "t.xlsx")
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    texts = [cell.value for cell in cells if isinstance(cell.value, str)]
+    assert not [cell.value for cell in cells if cell.data_type == "f"]
+    assert not [text for text in texts if text.startswith(("=", "+", "@", "\t"))]
+    assert any("HYPERLINK" in text for text in texts)
 
 
 @pytest.mark.malformed(78)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -177,5 +179,11 @@ def test_a_second_run_at_the_same_time_is_refused(small_study: Path, small_resul
     from immunerecon.pipeline.locks import locked
 
     study = read_study(small_study)
-    with locked(small_results, small_study), pytest.raises(ResultsError, match="another run"):
-        run_study(study, small_results)
+    with locked(small_results, small_study):
+        with pytest.raises(ResultsError, match="another run"):
+            run_study(study, small_results)
+        command = [sys.executable, "-m", "immunerecon.cli", "run", str(small_study)]
+        command += ["--out", str(small_results)]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert "another run" in told.stderr

@@ -425,6 +425,13 @@ def test_rows_that_cannot_be_are_refused(tmp_path, tables, expected):
             "column nk_cells_per_kg: 30 cells/kg is very few; is it in 10^6/kg?",
         ),
         (
+            {
+                "samples": "file,patient,day,panel\nd0.fcs,P1,-2000,nk\n",
+                "patients": "patient,age\nP1,3\n",
+            },
+            "samples.csv, row 2, column day: day -2000 is before the birth of a patient of age 3",
+        ),
+        (
             {"samples": "file,patient,day,panel\nd0.fcs,P1,45321,nk\n"},
             "day 45321 is 124 years from the infusion",
         ),

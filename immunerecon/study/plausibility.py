@@ -27,9 +27,20 @@ def find_warnings(tables: StudyTables) -> Iterator[Problem]:
         With the row; none of them stops a run.
     """
     yield from _late_draws(tables.samples, tables.clinical_events)
+    yield from _before_birth(tables.samples, tables.patients)
     yield from _patients(tables.patients)
     yield from _blood_counts(tables.blood_counts)
     yield from _clinical_events(tables.clinical_events)
+
+
+def _before_birth(samples: Records[Sample], patients: Records[Patient]) -> Iterator[Problem]:
+    ages = {patient.patient: patient.age for patient in patients.records}
+    for row, sample in samples.rows:
+        age = ages.get(sample.patient)
+        # Age is told in whole years, so the patient may be nearly a year older.
+        if age is not None and sample.day is not None and sample.day < -(age + 1) * 365.25:
+            message = f"day {sample.day:g} is before the birth of a patient of age {age:g}"
+            yield samples.problem(row, "day", message)
 
 
 def _late_draws(samples: Records[Sample], events: Records[ClinicalEvent]) -> Iterator[Problem]:
