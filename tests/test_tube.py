@@ -59,4 +59,4 @@ def test_selection_keeps_the_rest() -> None:
 def test_html_is_escaped() -> None:
     html = TUBE._repr_html_()
     assert "CD3 &lt;FITC&gt;" in html
-    assert "3 events, uncompensated" in html
+    assert "Tube of 3 events, 2 channels, uncompensated" in html

@@ -142,15 +142,16 @@ class Tube:
         """Return the tube with further flags."""
         return replace(self, flags=self.flags + flags)
 
+    def __repr__(self) -> str:
+        state = f"compensated ({self.compensation})" if self.compensation else "uncompensated"
+        return f"<Tube of {self.n_events:,} events, {len(self.channels)} channels, {state}>"
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(c.name)}</td><td>{escape(c.label)}</td><td>{c.maximum:g}</td></tr>"
             for c in self.channels
         )
-        state = (
-            f"compensated ({escape(self.compensation)})" if self.compensation else "uncompensated"
-        )
         return (
-            f"<p>Tube of {self.n_events:,} events, {state}</p>"
+            f"<p>{escape(repr(self)[1:-1])}</p>"
             f"<table><tr><th>channel</th><th>label</th><th>maximum</th></tr>{rows}</table>"
         )

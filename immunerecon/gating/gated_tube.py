@@ -123,6 +123,9 @@ class GatedTube:
         rows = self.members[population] if population else np.arange(self.n_events)
         return pd.DataFrame({name: c[rows] for name, c in self.columns.items()}, index=rows)
 
+    def __repr__(self) -> str:
+        return f"<GatedTube of {self.n_events:,} events, {len(self.gates)} populations>"
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(gate.population)}</td><td>{escape(gate.parent or 'all')}</td>"

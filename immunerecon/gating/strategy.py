@@ -267,6 +267,9 @@ class Strategy(_Rule):
             named += self.model.by
         return tuple(dict.fromkeys([*named, *self.donor_markers, *self.dimensions]))
 
+    def __repr__(self) -> str:
+        return f"<Strategy {self.name} {self.version}: {len(self.populations)} populations>"
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{escape(rule.parent or 'all events')}</td>"

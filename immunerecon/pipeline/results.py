@@ -25,6 +25,8 @@ RECORDS = "records"
 INDEX = "index.json"
 TRIAL = "trial"
 
+_SHOWN = 10  # files to look at, of which a notebook shows the first
+
 
 @dataclass(frozen=True)
 class Results:
@@ -123,14 +125,26 @@ class Results:
             return None
         return load_record(records, key) if key else None
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         counts = self.samples["status"].value_counts()
         told = ", ".join(f"{counts.get(s, 0)} {s}" for s in ("ok", "flagged", "failed"))
-        patients = self.samples["patient"].nunique()
-        look = self.samples.loc[self.samples["status"] != "ok", ["file", "status", "reason"]]
+        patients = self.samples["patient"].replace("", None).nunique()
+        name = str(self.run.get("study", ""))
+        return f"<Results of {name!r}: {len(self.samples)} files of {patients} patients, {told}>"
+
+    def _repr_html_(self) -> str:
+        tables = "".join(
+            f"<tr><td><code>.{name}</code></td><td>{len(getattr(self, name)):,} rows</td></tr>"
+            for name in COLUMNS
+        )
+        rows = self.samples.loc[self.samples["status"] != "ok", ["file", "status", "reason"]]
+        # Those without numbers first.
+        look = rows.sort_values("status", key=lambda s: s != "failed", kind="stable")
+        more = f"<p>… and {len(look) - _SHOWN} more in <code>.samples</code></p>"
+        listed = look.head(_SHOWN).to_html(index=False, border=0, justify="left")
         return (
-            f"<p><b>{escape(str(self.run.get('study', '')))}</b>: {len(self.samples)} files of "
-            f"{patients} patients, {told}</p>{look.to_html(index=False) if len(look) else ''}"
+            f"<p>{escape(repr(self)[1:-1])}</p><table>{tables}</table>"
+            f"{listed if len(look) else ''}{more if len(look) > _SHOWN else ''}"
         )
 
 

@@ -70,12 +70,19 @@ class Study:
             raise TubeError(f"{sample.file!r} is not a file", remedy="Name an FCS file")
         return path
 
+    def __repr__(self) -> str:
+        return (
+            f"<Study {self.settings.name!r}: {len(self.samples)} files of {len(self.patients)} "
+            f"patients, panels {', '.join(self.settings.panels)}>"
+        )
+
     def _repr_html_(self) -> str:
         draws = draw_table(
             self.samples, [patient.patient for patient in self.patients], self.settings.panels
         )
         warnings = "".join(f"<li>{escape(str(warning))}</li>" for warning in self.warnings)
-        return f"<p>{escape(self.settings.name)}</p>{draws}<ul>{warnings}</ul>"
+        listed = f"<ul>{warnings}</ul>" if warnings else ""
+        return f"<p>{escape(repr(self)[1:-1])}</p>{draws}{listed}"
 
 
 def read_study(folder: Path | str) -> Study:
