@@ -1,5 +1,6 @@
 """Work goes on when a tube fails, and when the process that works on it dies."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.crews import Cluster, Shard, UnfinishedError
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.records import Record
-from immunerecon.pipeline.workers import DIED_TWICE, Outcome, run_step
+from immunerecon.pipeline.workers import DIED_TWICE, Outcome, run_apart, run_step
 
 
 def jobs_of(folder: Path, n: int) -> dict[str, TubeJob]:
@@ -158,3 +159,29 @@ def test_a_scheduler_that_does_not_answer_is_named(
     jobs, nobody = jobs_of(tmp_path, 1), Cluster("tcp://127.0.0.1:9")
     with pytest.raises(ResultsError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
         list(run_step(deadly(2, times=0), jobs, tmp_path / "r", workers=nobody))
+
+
+def test_few_things_are_done_apart_and_leave_interrupts_to_the_run() -> None:
+    def told(_: int) -> tuple[int, bool]:
+        import os
+        import signal
+
+        return os.getpid(), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+    assert run_apart(told, range(3), workers=1) == [(os.getpid(), False)] * 3
+    apart = run_apart(told, range(3), workers=2)
+    assert all(pid != os.getpid() and ignored for pid, ignored in apart)
+
+
+def test_things_that_kill_their_worker_are_done_in_the_run_itself() -> None:
+    own = os.getpid()
+
+    def square(number: int) -> int:
+        import os
+        import signal
+
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number * number
+
+    assert run_apart(square, range(4), workers=2) == [0, 1, 4, 9]

@@ -1,7 +1,7 @@
 """What the tubes of a study tell each other: evidence of each, one placement for each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from immunerecon.pipeline.companies import companies
 from immunerecon.pipeline.jobs import TubeJob, markers_of
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import choose_scales, instrument_key
+from immunerecon.pipeline.workers import run_apart
 from immunerecon.study.folder import Study
+from immunerecon.study.manifest import Sample
 
 
 def evidence_to_record(
@@ -70,8 +72,22 @@ def _evidence(survey: Record, scales: Mapping[str, Scale]) -> TubeEvidence:
     return rescale_evidence(own, own=choose_scales([survey]), common=scales)
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One tube of a company: who it is, what it tells, the display scales it shares."""
+
+    index: int
+    identity: TubeIdentity
+    survey: Record
+    scales: Mapping[str, Scale]
+
+
 def place_tubes(
-    study: Study, surveys: Mapping[int, Record], scales: Mapping[int, Mapping[str, Scale]]
+    study: Study,
+    surveys: Mapping[int, Record],
+    scales: Mapping[int, Mapping[str, Scale]],
+    *,
+    workers: int = 1,
 ) -> dict[int, Placement]:
     """Place the gates of every tube by what all tubes know.
 
@@ -83,6 +99,8 @@ def place_tubes(
         Of each tube that has evidence, by its position in samples.csv.
     scales
         The display scales that it shares with others.
+    workers
+        Processes; each takes a company of tubes at a time.
 
     Returns
     -------
@@ -90,30 +108,37 @@ def place_tubes(
         By position; the order of the rows plays no part. A tube's own boundaries are among them,
         so that they need not be looked for again.
     """
-    from threadpoolctl import threadpool_limits
-
     samples = study.samples
     # Sums depend on their order in the last bit, so tubes are put in the order of their names.
     named = sorted(surveys, key=lambda index: (samples[index].file, samples[index].dataset or 0))
-    identities = {
-        number: TubeIdentity(
-            patient=samples[index].patient,
-            panel=samples[index].panel,
-            role=samples[index].role,
-            day=samples[index].day,
-            instrument=repr(instrument_key(surveys[index].facts)),
-            batch=batch_of(samples[index].batch, surveys[index]),
-        )
-        for number, index in enumerate(named)
+    identities = {n: _identity(samples[i], surveys[i]) for n, i in enumerate(named)}
+    groups = [
+        {n: _Member(named[n], identities[n], surveys[named[n]], scales[named[n]]) for n in company}
+        for company in companies(identities)
+    ]
+    placed = run_apart(_placed_company, groups, workers=workers)
+    return dict(sorted(pair for company in placed for pair in company.items()))
+
+
+def _identity(sample: Sample, survey: Record) -> TubeIdentity:
+    return TubeIdentity(
+        patient=sample.patient,
+        panel=sample.panel,
+        role=sample.role,
+        day=sample.day,
+        instrument=repr(instrument_key(survey.facts)),
+        batch=batch_of(sample.batch, survey),
+    )
+
+
+def _placed_company(members: Mapping[int, _Member]) -> dict[int, Placement]:
+    """Place the tubes of one company; return the placements by position in samples.csv."""
+    told = {number: _evidence(member.survey, member.scales) for number, member in members.items()}
+    placed = borrow(told, {number: member.identity for number, member in members.items()})
+    return {
+        members[number].index: _with_own(told[number].boundaries, placement)
+        for number, placement in placed.items()
     }
-    placed: dict[int, Placement] = {}
-    with threadpool_limits(1):
-        for company in companies(identities):
-            indices = {number: named[number] for number in company}
-            told = {n: _evidence(surveys[index], scales[index]) for n, index in indices.items()}
-            for number, placement in borrow(told, identities).items():
-                placed[indices[number]] = _with_own(told[number].boundaries, placement)
-    return dict(sorted(placed.items()))
 
 
 def _with_own(boundaries: tuple[Boundary, ...], placement: Placement) -> Placement:

@@ -9,7 +9,7 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.gating.override import Override
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.pipeline.contents import identified
-from immunerecon.pipeline.crews import Crew
+from immunerecon.pipeline.crews import Crew, processes_of
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.misplaced import misplaced_tubes
 from immunerecon.pipeline.neighbours import place_tubes
@@ -91,6 +91,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
     scales = _scales(study, jobs, telling)
     overrides = overrides_by_tube(study, telling, plan.overrides)
+    placements = _placements(study, jobs, telling, scales, processes_of(workers))
     placed = {
         index: replace(
             jobs[index],
@@ -99,7 +100,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
             placement=placement,
             overrides=overrides[index],
         )
-        for index, placement in _placements(study, jobs, telling, scales).items()
+        for index, placement in placements.items()
     }
     errors = {**plan.refused, **unreadable, **copies, **unread, **silent}
     return Prepared(placed, surveys, errors)
@@ -150,10 +151,11 @@ def _placements(
     jobs: Mapping[int, TubeJob],
     surveys: Mapping[int, Record],
     scales: Mapping[int, Mapping[str, Scale]],
+    workers: int,
 ) -> dict[int, Placement]:
     """Return what the other tubes tell of each; nothing where its gates stand in a file."""
     found = {i: s for i, s in surveys.items() if not jobs[i].strategy.is_fixed}
-    return dict.fromkeys(surveys, ALONE) | place_tubes(study, found, scales)
+    return dict.fromkeys(surveys, ALONE) | place_tubes(study, found, scales, workers=workers)
 
 
 def _scales(

@@ -4,10 +4,11 @@ A worker that dies (killed, out of memory) takes joblib's whole batch with it. E
 marks that it has begun; those that had begun when a worker died are tried once more, each alone.
 """
 
+import multiprocessing
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -27,6 +28,8 @@ class Job(Protocol):
 
 
 J = TypeVar("J", bound=Job)
+T = TypeVar("T")
+R = TypeVar("R")
 Step = Callable[[J], Record]
 
 DIED_TWICE = (
@@ -172,11 +175,53 @@ def _alone(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     return outcome
 
 
+def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: int) -> list[R]:
+    """Apply a function to things that are few and keep no records, in processes where it helps.
+
+    Parameters
+    ----------
+    function
+        A pure function, importable by name.
+    things
+        What it is applied to.
+    workers
+        Processes. When one of them dies, all is done again in this process, one after the other:
+        what was too much side by side may not be.
+
+    Returns
+    -------
+    list
+        In the order of `things`; the same bits whatever the number of processes.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    if workers > 1 and len(things) > 1:
+        try:
+            return list(Parallel(n_jobs=workers)(delayed(_apart)(function, t) for t in things))
+        except BrokenProcessPool:
+            pass
+    return [_apart(function, thing) for thing in things]
+
+
+def _apart(function: Callable[[T], R], thing: T) -> R:
+    from threadpoolctl import threadpool_limits
+
+    _leave_interrupts_to_the_run()
+    with threadpool_limits(1):
+        return function(thing)
+
+
+def _leave_interrupts_to_the_run() -> None:
+    """In a worker, ignore Ctrl+C: it reaches all processes, and the run says what then happens."""
+    is_worker = multiprocessing.parent_process() is not None
+    if is_worker and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def work_marked(step: Step[J], key: str, job: J, folder: Path) -> tuple[str, Outcome]:
     """Work on one job in a worker, which leaves a mark beside the records if it dies."""
-    if threading.current_thread() is threading.main_thread():
-        # Ctrl+C reaches all processes of a terminal; the run itself says what then happens.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_interrupts_to_the_run()
     mark = mark_of(folder, key)
     mark.parent.mkdir(parents=True, exist_ok=True)
     with mark.open("ab") as stream:
