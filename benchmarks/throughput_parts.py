@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from immunerecon.cytometry.compensation import compensate, spillover_from_keyword
 from immunerecon.cytometry.fcs import read_fcs
-from immunerecon.gating.dimensions import FILE, spectrum_of
+from immunerecon.gating.dimensions import FILE, Events, spectrum_of
 from immunerecon.gating.exchange.gating_ml import gating_ml
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 
@@ -123,9 +123,13 @@ def fixed(*files: str) -> None:
     with told({"counts": counts}):
         for file in files:
             raw = read_fcs(Path(file), sha256="not asked")
-            tube = compensate(raw, spillover_from_keyword(raw))
+            spillover = spillover_from_keyword(raw)
+            assert spillover is not None
+            tube = compensate(raw, spillover)
             columns = {name: scale.apply(tube.values(name)) for name, scale in scales.items()}
-            gated = apply_gates(placed, columns)
+            # As a run does: events next to an edge are placed in full precision.
+            exact = Events(raw, fixed_dimensions(), {FILE: spectrum_of(spillover)})
+            gated = apply_gates(placed, columns, exact)
             counts[file] = {gate.population: gated.count(gate.population) for gate in gated.gates}
 
 
