@@ -2,9 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from immunerecon.enumeration.concentration import (
     BeadPlatform,
@@ -15,6 +13,9 @@ from immunerecon.enumeration.concentration import (
 )
 from immunerecon.enumeration.proportions import wilson
 from immunerecon.gating.gated_tube import GatedTube
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COUNTS = ("count", "parent_count", "gate_count")
 FEW_EVENTS = 20  # below this a count is given and flagged: rare-event guidance, see docs
@@ -45,7 +46,7 @@ class TubeVolume:
     kept_time: float = 1.0
 
 
-def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
+def count_populations(gated: GatedTube, volume: TubeVolume) -> "pd.DataFrame":
     """Return one row for each population of a strategy.
 
     Parameters
@@ -64,6 +65,8 @@ def count_populations(gated: GatedTube, volume: TubeVolume) -> pd.DataFrame:
         its 95 % interval, count_method, flags. Populations that could not be gated have no numbers
         and say why.
     """
+    import pandas as pd
+
     return pd.DataFrame(population_rows(gated, volume)).astype(dict.fromkeys(COUNTS, "Int64"))
 
 

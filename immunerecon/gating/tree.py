@@ -42,6 +42,7 @@ class Tree:
     placement: Placement = ALONE
     model: ModelledEvents | None = None
     by_model: dict[str, ModelGate] = field(default_factory=dict)
+    selected: dict[tuple[str, tuple[Signed, ...]], Indices] = field(default_factory=dict)
 
     def add(self, name: str, rule: PopulationRule) -> None:
         """Gate one population, or note why it is dropped."""
@@ -204,14 +205,23 @@ class Tree:
 
     def select(self, selection: Selection) -> Indices:
         """Return the events of a selection; sides that the tube cannot tell are left out."""
-        events = self.events(self.standing(selection.population))
-        for side in selection.sides:
-            other = self.strategy.boundaries[side.boundary].marker
-            boundary = self.boundary(side.boundary) if other in self.columns else None
-            if boundary is not None:
-                above = self.columns[other][events] >= np.float32(boundary.value)
-                events = events[above == side.positive]
+        name = self.standing(selection.population)
+        events = self.events(name)
+        for number, side in enumerate(selection.sides, start=1):
+            key = name, selection.sides[:number]  # many selections begin alike
+            if key not in self.selected:
+                self.selected[key] = self._on_side(events, side)
+            events = self.selected[key]
         return events
+
+    def _on_side(self, events: Indices, side: Signed) -> Indices:
+        """Return the events on a side of a boundary, all of them where the tube cannot tell it."""
+        marker = self.strategy.boundaries[side.boundary].marker
+        boundary = self.boundary(side.boundary) if marker in self.columns else None
+        if boundary is None:
+            return events
+        above = self.columns[marker][events] >= np.float32(boundary.value)
+        return events[above == side.positive]
 
 
 def _spread(events: Indices) -> Indices:

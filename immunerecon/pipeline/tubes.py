@@ -3,10 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from immunerecon.cytometry.acquisition import acquisition_seconds
@@ -30,6 +29,9 @@ from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
 from immunerecon.pipeline.tube_quality import quality_facts, quality_flags
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DONOR_PARENTS = ("NK", "T", "B")
 NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
@@ -187,7 +189,9 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
     )
 
 
-def populations_frame(record: Record) -> pd.DataFrame:
+def populations_frame(record: Record) -> "pd.DataFrame":
     """Return the rows of the `populations` table of one tube."""
+    import pandas as pd
+
     frame = pd.DataFrame(record.facts["populations"])
     return frame.astype(dict.fromkeys(COUNTS, "Int64"))
