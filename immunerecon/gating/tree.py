@@ -221,7 +221,8 @@ class Tree:
         if boundary is None:
             return events
         above = self.columns[marker][events] >= np.float32(boundary.value)
-        return events[above == side.positive]
+        inside: Indices = events[above == side.positive]
+        return inside
 
 
 def _spread(events: Indices) -> Indices:
