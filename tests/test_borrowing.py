@@ -145,6 +145,13 @@ def test_the_source_says_whose_events_place_a_gate(nadir, placed):
     assert few.gate_of("B").source == "borrowed"
 
 
+def test_a_lone_tube_is_gated_by_its_own_boundaries(nadir):
+    lone, two = nadir.place([3])[3], nadir.place([3, 4])[3]
+    assert lone.mixture is None
+    assert not lone.boundaries
+    assert two.mixture is not None
+
+
 def test_the_order_of_tubes_plays_no_part(nadir, placed):
     again = nadir.place(range(len(nadir.tubes))[::-1])
     assert list(again) == list(placed)

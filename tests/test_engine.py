@@ -5,7 +5,9 @@ import pytest
 
 from immunerecon.cytometry.tube import Channel, Tube
 from immunerecon.errors import MarkerError
+from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.engine import gate_tube
+from immunerecon.gating.placement import Placement
 from immunerecon.gating.strategy_file import load_strategy
 
 _NEGATIVE = 0.15
@@ -81,6 +83,17 @@ def test_a_panel_without_cd16_and_cd4_drops_what_needs_them_and_says_so():
 def test_a_tube_without_the_required_marker_fails_by_name():
     with pytest.raises(MarkerError, match="CD3"):
         _gate(_tube(markers=("CD45", "CD19")))
+
+
+def test_boundaries_of_one_marker_keep_their_order_when_borrowed_ones_do_not():
+    upper, lower = Boundary("SSC-A", "SSC-A", 0.3), Boundary("monocyte SSC", "SSC-A", 0.2)
+    placement = Placement({"SSC-A": upper, "monocyte SSC": lower})
+    gated = _gate(_tube(), placement=placement)
+    # Nothing can lie between, which is no count of 0; what lies beyond begins where they meet.
+    assert "SSC-A and monocyte SSC" in gated.dropped["Monocytes"]
+    granulocytes = gated.gate_of("Granulocytes")
+    assert granulocytes.gate.ranges["SSC-A"].low == pytest.approx(0.3)
+    assert granulocytes.confidence == 0
 
 
 def test_an_empty_tube_is_gated_to_nothing():

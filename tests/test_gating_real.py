@@ -12,6 +12,7 @@ from immunerecon.cytometry.spillover import spillover_from_keyword
 from immunerecon.cytometry.transforms import logicle_width, scale_for
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
+from immunerecon.gating.gates import RectangleGate
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.study.panel import find_markers
 
@@ -59,7 +60,7 @@ def manual_gates(real_data):
             "Lyoplate DC, monocytes, NK",
             ("Monocytes", "Lineage_negative", "NK", "NK_CD16pos", "NK_CD16neg", "CD56neg_CD16pos"),
         ),
-        ("mouse spleen, lineage", ("B", "T")),
+        ("mouse spleen, lineage", ("B", "T", "NKT_like")),
         ("mouse spleen of Saeys, lineage", ("B", "T", "NK")),
         ("A2004, as they gated", ("Leukocytes",)),
     ],
@@ -69,6 +70,27 @@ def test_counts_come_within_ten_percent_of_what_people_gated(manual_gates, name,
     assert found["difference %"].abs().max() <= 10, found
     # Counts may agree by chance: the members must be the same where the truth tells them.
     assert found["F1"].dropna().ge(0.89).all(), found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "t_panels_ungated/100715.fcs",
+        "t_panels_ungated/omip021/Donor1.fcs",
+        "gated_nk_t_b/saeys_mouse_tubes/Saeys_30.fcs",
+    ],
+)
+def test_no_gate_ends_below_where_it_begins(real_data, path):
+    gated = _gate(real_data / path, {"CD3": "PE-A", "CD19": "PE-Cy5-A"} if "Saeys" in path else {})
+    ranges = [
+        bounds
+        for placed in gated.gates
+        if isinstance(placed.gate, RectangleGate)
+        for bounds in placed.gate.ranges.values()
+    ]
+    assert ranges
+    assert all(bounds.low < bounds.high for bounds in ranges)
+    assert "Monocytes" in gated.dropped or gated.count("Monocytes") > 0
 
 
 def test_members_of_thresholds_are_those_that_the_reference_counted(manual_gates):

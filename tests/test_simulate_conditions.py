@@ -1,5 +1,6 @@
 """Each condition of a synthetic trial does to the files what it says, and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import flowio
@@ -8,7 +9,7 @@ import pandas as pd
 
 from immunerecon.simulate import PRESETS, Conditions, simulate_trial
 from immunerecon.simulate.cells import Staining, make_cells
-from immunerecon.simulate.instrument import PANELS, set_up
+from immunerecon.simulate.instrument import CYTOMETERS, PANELS, detect, digitise, set_up
 from immunerecon.simulate.phenotypes import LYMPHOCYTES, code_of
 
 # P01 is infused in March 2009: the lot changes between these days, the cytometer too.
@@ -178,6 +179,23 @@ def test_tails_are_skewed_and_heavy():
     assert abs(skew(plain)) < 0.1
     assert abs(kurtosis(plain)) < 0.3
     assert kurtosis(tailed) > 1
+
+
+def test_a_cell_however_bright_ends_at_the_ceiling():
+    # Heavy tails have no end, but the sampler of photoelectrons has.
+    setup = set_up(
+        0, "lineage", year=2009, quarter=1, cytometer=CYTOMETERS[0], conditions=Conditions()
+    )
+    cells = make_cells(
+        np.random.default_rng(0),
+        np.zeros(2, dtype=np.int8),
+        staining=Staining(tuple(PANELS["lineage"]), {}, Conditions()),
+        donor=np.zeros(2, dtype=bool),
+        dead=np.zeros(2, dtype=bool),
+    )
+    cells = replace(cells, stains=np.full_like(cells.stains, 1e30))
+    values = detect(np.random.default_rng(0), cells, setup, beads=np.zeros(2, dtype=bool))
+    assert np.all(digitise(values)[:, 3:] == 262144.0)
 
 
 def test_single_stains_carry_one_colour_and_an_unstained_tube_none(tmp_path):

@@ -36,6 +36,7 @@ _ROUNDS = 16
 _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
 _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
+_FEWEST_TUBES = 2  # a lone tube cannot tell what a kind looks like from what lies beside it
 _MOST_STRANGERS = 0.08  # of the events
 _ENOUGH_FOR_TAILS = 200
 _LEAST_EVENTS = 1e-3  # below which an event, or a kind in a tube, adds nothing
@@ -88,8 +89,8 @@ def fit_group(
     Returns
     -------
     GroupModel or None
-        None where the tubes show fewer than four kinds of cells, or many events of no kind: the
-        strategy does not describe them.
+        None for a lone tube, and where the tubes show fewer than four kinds of cells, or many
+        events of no kind: the strategy does not describe them.
 
     Notes
     -----
@@ -101,7 +102,7 @@ def fit_group(
     ----------
     .. [1] Lo K, Brinkman RR, Gottardo R. Cytometry A 2008;73:321-332. doi:10.1002/cyto.a.20531
     """
-    if len(evidence[0].cells) < _FEWEST_KINDS:
+    if len(evidence) < _FEWEST_TUBES or len(evidence[0].cells) < _FEWEST_KINDS:
         return None
     pool = pool_events(evidence)
     start, number = start_mixture(evidence, pool, resting)

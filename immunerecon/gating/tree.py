@@ -160,13 +160,15 @@ class Tree:
             if boundary is None:
                 return f"no events to place the boundary {side.boundary} by"
             used[side.boundary] = boundary
+        gate = between_boundaries(sides, used)
+        if any(bounds.low >= bounds.high for bounds in gate.ranges.values()):
+            return f"nothing lies between the boundaries {' and '.join(used)}"
         sources = {boundary.source for boundary in used.values()}
         source = (
             sources.pop() if len(sources) == 1 else "borrowed" if "borrowed" in sources else "data"
         )
         confidence = min(boundary.confidence for boundary in used.values())
         error = max(boundary.standard_error for boundary in used.values())
-        gate = between_boundaries(sides, used)
         return PlacedGate(name, parent, gate, "", source, confidence, sides, error)
 
     def boundary(self, name: str) -> Boundary | None:
@@ -176,22 +178,45 @@ class Tree:
         return self.boundaries[name]
 
     def _find(self, name: str, rule: BoundaryRule) -> Boundary | None:
-        if name in self.placement.boundaries:
-            return self.placement.boundaries[name]
         scale = self.scales[rule.marker]
-        if rule.fixed is not None:
+        if rule.fixed is not None and name not in self.placement.boundaries:
             value = float(scale.apply(np.array([rule.fixed], dtype=np.float32))[0])
             return Boundary(name, rule.marker, value, "fixed", 1.0, "fixed", 0.0)
+        limits = self._limits(rule)
+        found = self.placement.boundaries.get(name) or self._by_data(name, rule, limits)
+        if found is None or found.source == "fixed" or limits[0] < found.value < limits[1]:
+            return found
+        return replace(found, value=float(np.clip(found.value, *limits)), confidence=0.0)
+
+    def _limits(self, rule: BoundaryRule) -> tuple[float, float]:
+        """Return the boundaries of the same marker between which the events lie."""
+        low, high = -math.inf, math.inf
+        for side in rule.within.sides if rule.within else ():
+            if self.strategy.boundaries[side.boundary].marker != rule.marker:
+                continue
+            other = self.boundary(side.boundary)
+            if other is not None and side.positive:
+                low = max(low, other.value)
+            elif other is not None:
+                high = min(high, other.value)
+        return low, high
+
+    def _by_data(
+        self, name: str, rule: BoundaryRule, limits: tuple[float, float]
+    ) -> Boundary | None:
         assert rule.within is not None  # the strategy file's check: found by data or fixed
         low, high = (
             self._values(selection, rule.marker) if selection else None
             for selection in (rule.low, rule.high)
         )
+        window = _window(rule.fold, high if high is not None else low, self.scales[rule.marker])
+        if math.isfinite(window[0]):
+            window = (float(np.clip(window[0], *limits)), float(np.clip(window[1], *limits)))
         evidence = Evidence(
             values=self._values(rule.within, rule.marker),
             low=low,
             high=high,
-            window=_window(rule.fold, high if high is not None else low, scale),
+            window=window,
             tallest=rule.tallest,
         )
         value, confidence, method = place_boundary(evidence)

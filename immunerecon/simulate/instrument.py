@@ -99,6 +99,7 @@ _SPILLOVER: Mapping[tuple[str, str], float] = {
     ("BV605", "V500"): 0.06,
 }
 _ELECTRONIC_NOISE = 18.0
+_MOST_PHOTOELECTRONS = 1e12  # far beyond the converter's ceiling; the sampler needs an end
 _BEAD_FLUORESCENCE = 5.5e4
 _CEILING = 262144.0
 _STEP = 0.25  # of the digitised values; also makes files the same on every processor
@@ -235,7 +236,7 @@ def detect(rng: np.random.Generator, cells: Cells, setup: Setup, *, beads: Mask)
     per_light = setup.spillover * setup.gains[:, None] / setup.gains[None, :]
     light = cells.stains @ per_light + cells.autofluorescence[:, None] * glow
     light[beads] = _BEAD_FLUORESCENCE * cells.autofluorescence[beads, None]
-    counts = rng.poisson(light / unit)
+    counts = rng.poisson(np.minimum(light / unit, _MOST_PHOTOELECTRONS))
     noise = rng.normal(0.0, _ELECTRONIC_NOISE, light.shape)
     fluorescence = counts * (unit * setup.gains) + noise
     fsc_gain, ssc_gain = setup.scatter_gains
