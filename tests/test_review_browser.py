@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -106,7 +107,7 @@ def test_a_drag_changes_counts_and_reload_and_run_keep_it(
     before = shown_counts(page)
     assert before == python_counts(review, file)
     pick(page, "NK")
-    drag(page, "[data-handle=whole]", 40, 60)
+    drag(page, "[data-handle=whole]", 0, 120)
     until(page, lambda: count(page, "NK") != before["NK"])
     after = shown_counts(page)
     assert after["NK_CD56dim"] != before["NK_CD56dim"]
@@ -170,7 +171,7 @@ def test_the_keyboard_does_all_that_the_mouse_does(page: Any, url: str) -> None:
     until(page, lambda: len(page.find_elements("css selector", ".irr-point")) == points + 1)
     press(Keys.DELETE)
     until(page, lambda: len(page.find_elements("css selector", ".irr-point")) == points)
-    for _ in range(3):
+    for _ in range(3):  # the point that came, the point that went, the move by arrow keys
         ActionChains(page, duration=0).key_down(Keys.CONTROL).send_keys("z").key_up(
             Keys.CONTROL
         ).perform()
@@ -273,7 +274,7 @@ def _server_of(runtime: Path, process: "subprocess.Popen[bytes]") -> str:
     end = monotonic() + 90
     while process.poll() is None and monotonic() < end:
         for told in runtime.glob("jpserver-*.json"):
-            if told.read_text():
+            with suppress(ValueError):  # half written
                 return str(json.loads(told.read_text())["url"])
         sleep(0.02)  # a file of another process: there is nothing to be told by
     raise AssertionError(f"JupyterLab did not start: {(runtime.parent / 'lab.log').read_text()}")
@@ -287,9 +288,10 @@ def test_a_drag_in_jupyterlab_changes_counts_and_is_written(
 
     complaints(page), asked_for(page)
     page.get(lab)
-    cell = find(page, ".jp-CodeCell .cm-content")
-    until(page, lambda: page.find_elements("css selector", "[data-status=idle]"))
-    cell.click()
+    idle = "//*[@id='jp-main-statusbar']//*[contains(text(), '| Idle')]"
+    until(page, lambda: page.find_elements("xpath", idle))
+    until(page, lambda: find(page, ".jp-CodeCell .cm-content").is_displayed())
+    find(page, ".jp-CodeCell .cm-content").click()
     ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
     find(page, READY)
     before = shown_counts(page)

@@ -85,12 +85,17 @@ class Results:
         Raises
         ------
         ResultsError
-            When the run has no gates for this file.
+            When the run has no gates for this file, or their record is lost.
         """
+        gated = self.populations["file"].unique()
+        if file not in gated:
+            raise ResultsError(f"{file} was not gated in this run; gated were: {', '.join(gated)}")
         record = self._record(file)
         if record is None:
-            gated = ", ".join(self.populations["file"].unique())
-            raise ResultsError(f"{file} was not gated in this run; gated were: {gated}")
+            raise ResultsError(
+                f"what the run kept of {file} is missing or damaged: run the study again, what is "
+                "whole stays"
+            )
         return placed_from(record)
 
     def trial(self, name: str) -> pd.DataFrame:

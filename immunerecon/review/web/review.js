@@ -7,6 +7,7 @@ const LOW = -0.05;
 const HIGH = 1.05;
 const STEP = 0.004; // of the display, for one arrow key
 const LONG_STEP = 0.02; // with Shift
+const PAUSE = 150; // ms after an arrow key, in which the next one belongs to the same move
 const FAR = 3.5; // robust standard deviations, from which a tube stands out
 const DOUBTFUL = 0.5; // confidence below which a person should look
 const BATCH = 24; // thumbnails asked for at once
@@ -451,10 +452,15 @@ class Review {
     root.classList.add("irr");
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => {
+      // A notebook says which theme it has; elsewhere the system does.
+      const light = document.body.dataset.jpThemeLight;
+      root.classList.toggle("irr-dark", light ? light === "false" : this.dark.matches);
       this.theme = readTheme(root);
       if (this.tube) this.draw();
     };
     this.dark.addEventListener("change", this.recolour);
+    this.rethemed = new MutationObserver(this.recolour);
+    this.rethemed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
     this.resized = new ResizeObserver(() => this.tube && this.drawPlot());
     this.keys = (event) => this.shortcut(event);
     root.addEventListener("keydown", this.keys);
@@ -463,6 +469,7 @@ class Review {
   close() {
     this.dark.removeEventListener("change", this.recolour);
     this.resized.disconnect();
+    this.rethemed.disconnect();
     this.root.removeEventListener("keydown", this.keys);
   }
 
@@ -483,7 +490,7 @@ class Review {
   }
 
   async open(file) {
-    this.theme = readTheme(this.root);
+    this.recolour();
     const { reply } = await this.ask({ ask: "open" });
     this.study = reply;
     this.stale = new Set(reply.changed);
@@ -609,8 +616,9 @@ class Review {
     if (edits !== this.edits) return;
     const before = this.tube;
     this.tube = reply;
-    this.dragged = null;
     this.forget(before, reply);
+    if (this.held) return; // the next move is under way and brings its own counts
+    this.dragged = null;
     this.seconds = (performance.now() - asked) / 1000;
     this.root.dataset.editMs = Math.round(performance.now() - asked);
     this.show();
@@ -633,19 +641,22 @@ class Review {
       if (changed.has(key.split("|")[0])) density.old = true; // shown until the new one is here
   }
 
-  undo() {
+  async undo() {
+    await this.settle();
     if (!this.past.length) return;
     this.future.push(this.edits);
     this.setEdits(this.past.pop(), { remember: false });
   }
 
-  redo() {
+  async redo() {
+    await this.settle();
     if (!this.future.length) return;
     this.past.push(this.edits);
     this.setEdits(this.future.pop(), { remember: false });
   }
 
   async apply() {
+    await this.settle();
     if (!this.edits.length) return;
     const empty = [this.parts.who, this.parts.why].find((input) => !input.value.trim());
     if (empty) {
@@ -841,9 +852,9 @@ class Review {
     const own = this.study.tubes.filter((tube) => tube.patient === this.entry.patient);
     parts.tubes.replaceChildren(
       ...own.map((tube) => {
-        const flag = tube.status === "flagged" ? "⚑ " : "";
+        const flag = tube.status === "flagged" ? " (flagged)" : "";
         const role = tube.role === "draw" ? "" : `, ${tell(tube.role)}`;
-        return h("option", { value: tube.file }, `${flag}${tellDay(tube.day)}, ${tube.panel}${role}`);
+        return h("option", { value: tube.file }, `${tellDay(tube.day)}, ${tube.panel}${role}${flag}`);
       }),
     );
     parts.tubes.value = this.file;
@@ -876,7 +887,7 @@ class Review {
       const was = this.base.get(gate.name);
       const chosen = gate.name === this.population;
       const marks = [];
-      if (gate.source === "override") marks.push(h("span", { class: "irr-hand", title: "moved by hand" }, "✋"));
+      if (gate.source === "override") marks.push(h("span", { class: "irr-hand" }, "by hand"));
       if (gate.confidence < DOUBTFUL) marks.push(h("span", { class: "irr-doubt", title: `low confidence, ${gate.confidence}` }, "?"));
       const percent = gate.parentCount ? (100 * gate.count) / gate.parentCount : 0;
       const bar = h("span", { class: "irr-share", "aria-hidden": "true" });
@@ -1205,6 +1216,7 @@ class Review {
     };
     handle.addEventListener("pointerup", end);
     handle.addEventListener("pointercancel", end);
+    // Keys in quick succession are one move; all of them count from where the handle was made.
     let shift = [0, 0];
     handle.addEventListener("keydown", (event) => {
       const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
@@ -1214,13 +1226,24 @@ class Review {
       const step = event.shiftKey ? LONG_STEP : STEP;
       shift = [shift[0] + way[0] * step, shift[1] + way[1] * step];
       this.dragged = move(...shift);
+      this.held = true;
+      clearTimeout(this.soon);
       this.drawPlot();
     });
     handle.addEventListener("keyup", (event) => {
-      if (!event.key.startsWith("Arrow") || (!shift[0] && !shift[1])) return;
-      shift = [0, 0];
-      this.commit(this.dragged);
+      if (!event.key.startsWith("Arrow") || !this.held) return;
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => this.settle(), PAUSE);
     });
+    handle.addEventListener("blur", () => this.settle());
+  }
+
+  /** Take over what arrow keys have moved so far. */
+  settle() {
+    clearTimeout(this.soon);
+    if (!this.held) return Promise.resolve();
+    this.held = false;
+    return this.commit(this.dragged);
   }
 
   /** Move the held handle itself with the pointer; the others follow when it is let go. */
@@ -1233,7 +1256,7 @@ class Review {
 
   commit(edit) {
     this.dragged = edit;
-    this.setEdits(withEdit(this.edits, edit)).catch(() => {
+    return this.setEdits(withEdit(this.edits, edit)).catch(() => {
       // Refused: what was known before stands again.
       this.edits = this.past.pop() ?? [];
       this.dragged = null;
@@ -1370,7 +1393,7 @@ class Review {
   listSheet(tubes) {
     const { sheet } = this.parts;
     const all = this.view === "all";
-    const side = all ? 86 : 168;
+    const side = all ? 86 : 200;
     const standings = tubes.map((tube) => this.standing(tube));
     const odd = standings.filter((standing) => standing.odd || standing.doubtful).length;
     const populations = this.study.populations[this.entry.panel];
@@ -1387,7 +1410,7 @@ class Review {
     sheet.className = `irr-sheet ${all ? "irr-all" : "irr-series"}`;
     sheet.replaceChildren(
       h("div", { class: "irr-sheetbar" }, h("h2", {}, name), h("label", {}, "Gate ", gates), h("label", {}, "Order ", order),
-        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), ` unusual share or ${""}`, h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
+        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual share or ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
       h("ul", { class: "irr-grid" }, ...items),
     );
     for (const paint of this.painters.values()) paint();
@@ -1417,7 +1440,7 @@ class Review {
       if (thumbnail) {
         drawGate(context, frame, thumbnail.gate, thumbnail.x, thumbnail.y, { colour: this.theme.gate, width: 1.6, halo: this.theme.halo, dash: standing.doubtful ? [4, 3] : [] });
         told = share(thumbnail.count, thumbnail.parentCount);
-        value.textContent = `${told}${thumbnail.source === "override" ? " ✋" : ""}`;
+        value.textContent = `${told}${thumbnail.source === "override" ? ", by hand" : ""}`;
       } else value.textContent = "…";
       const words = standing.words.length ? `. ${standing.words.join(", ")}` : "";
       button.title = `${tubeName(tube)}: ${tell(population)} ${told}${words}${tube.reason ? `\n${tell(tube.reason)}` : ""}`;
