@@ -290,3 +290,14 @@ def test_a_folder_of_the_wrong_kind_is_told_with_the_next_step(
     result = immunerecon(command, given)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_review_without_its_study_says_how_to_name_it(
+    small_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "elsewhere" / "results"
+    shutil.copytree(small_results, moved)
+    monkeypatch.chdir(tmp_path)
+    result = immunerecon("review", moved)
+    assert result.exit_code == 2
+    assert "immunerecon review STUDY results" in result.output

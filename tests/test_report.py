@@ -72,6 +72,7 @@ def count_row(patient, day, population, cells, *, role="draw"):
         "panel": "lineage",
         "population": population,
         "count": 120.0,
+        "parent_count": 1200.0,
         "cells_per_ul": cells,
         "cells_per_ul_low": cells * 0.9,
         "cells_per_ul_high": cells * 1.1 if cells else 3.7,
@@ -174,7 +175,14 @@ def study(**changes):
         "P2/day-7.fcs": (nk_picture(confidence=0.4),),
     }
     gates = pd.DataFrame(
-        {"file": file, "population": p.population, "confidence": p.confidence, "source": source}
+        {
+            "file": file,
+            "population": p.population,
+            "parent": p.parent,
+            "parameters": "{}",
+            "confidence": p.confidence,
+            "source": source,
+        }
         for (file, gates), source in zip(
             pictures.items(), ("model", "model", "borrowed", "data"), strict=True
         )
@@ -259,7 +267,10 @@ def test_page_is_well_formed_and_names_its_language(page):
 
 
 def test_page_needs_nothing_from_elsewhere(html, page):
-    assert not page.all("script") and not page.all("link")
+    assert not page.all("link")
+    kinds = [attrs.get("type") for attrs in page.all("script")]
+    assert kinds == ["application/json", "module"]
+    assert not [attrs for attrs in page.all("script") if "src" in attrs]
     sources = [a["src"] for a in page.all("img")] + [a["href"] for a in page.all("image")]
     assert sources and all(source.startswith("data:image/") for source in sources)
     assert all(attrs["href"].startswith("#") for attrs in page.all("a"))
@@ -267,11 +278,13 @@ def test_page_needs_nothing_from_elsewhere(html, page):
 
 
 @pytest.mark.malformed(77)
-def test_policy_allows_this_style_and_nothing_else(html, page):
+def test_policy_allows_this_style_and_script_and_nothing_else(html, page):
     policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv"))
-    (style,) = re.search(r"<style>(.*)</style>", html, re.S).groups()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in policy
+    for tag, rule in (("style", "style-src"), ('script type="module"', "script-src")):
+        (text,) = re.search(f"<{tag}>(.*?)</{tag.split()[0]}>", html, re.S).groups()
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy and "http" not in policy
     assert policy.startswith("default-src 'none'; img-src data:;")
     # Inline style attributes would be blocked by this policy, and silently lost.
     assert not [attrs for _, attrs in page.tags if "style" in attrs]

@@ -16,6 +16,8 @@ from browser import asked_for, chromium, complaints, drag, find, find_chromium, 
 
 import immunerecon as ir
 from immunerecon.gating.overrides import load_overrides
+from immunerecon.report.outputs import report_data
+from immunerecon.report.page import render_page
 from immunerecon.review.messages import answer
 from immunerecon.review.opening import Review, open_review
 from immunerecon.review.server import ReviewServer
@@ -223,6 +225,28 @@ def test_nothing_leaves_the_machine_and_nothing_is_refused(page: Any, url: str) 
     )
     until(page, lambda: page.find_elements("css selector", "body[data-refused=yes]"))
     assert any("Content Security Policy" in told for told in complaints(page))
+
+
+def test_the_report_shows_the_same_gates_for_looking_only(
+    page: Any, run: Review, tmp_path: Path
+) -> None:
+    data = report_data(run.results)
+    report = tmp_path / "report.html"
+    report.write_text(render_page(data, drawings=()), "utf-8")
+    complaints(page), asked_for(page)
+    page.get(report.as_uri())
+    page.execute_script("document.querySelector('[data-review-host]').scrollIntoView()")
+    find(page, READY)
+    file = find(page, "select[aria-label=Tube]").get_attribute("value")
+    rows = run.results.populations
+    expected = rows[rows["file"] == file].set_index("population")["count"].dropna()
+    assert shown_counts(page) == expected.to_dict()
+    assert not page.find_elements("css selector", ".irr-handles > *, .irr-apply")
+    find(page, "[data-view=all]").click()
+    until(page, lambda: sheet(page).startswith("all"))
+    assert len(page.find_elements("css selector", ".irr-thumb")) > 5
+    assert {urlsplit(address).scheme for address in asked_for(page)} <= {"file", "data", "blob"}
+    assert complaints(page) == []
 
 
 # JupyterLab

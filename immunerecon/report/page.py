@@ -1,4 +1,4 @@
-"""The report: one page that opens from disk, needs no network and runs no script."""
+"""The report: one page from disk, no network; all but the gates is there without script."""
 
 import base64
 import hashlib
@@ -24,6 +24,7 @@ from immunerecon.report.miflowcyt import LABORATORY, checklist
 from immunerecon.report.override_rows import override_rows
 from immunerecon.report.patients import patient_page
 from immunerecon.report.wording import tell_day, tell_population, tell_setting
+from immunerecon.review.embedded import embed_review
 
 
 def write_page(path: Path, data: ReportData, drawings: Iterable[Drawing] | None = None) -> Path:
@@ -57,11 +58,17 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
     Returns
     -------
     str
-        A page with everything in it; its Content-Security-Policy allows its own style and inline
-        images, nothing else.
+        A page with everything in it; its Content-Security-Policy allows its own style, its own
+        script (the gate review, for looking only) and inline images, nothing else.
     """
     drawn = {d.name: d for d in (draw_study(data) if drawings is None else drawings)}
-    style = (files("immunerecon.report") / "templates" / "style.css").read_text("utf-8")
+    web = files("immunerecon.review") / "web"
+    templates = files("immunerecon.report") / "templates"
+    style, review_style = (
+        path.read_text("utf-8") for path in (templates / "style.css", web / "review.css")
+    )
+    style += review_style
+    script = (web / "review.js").read_text("utf-8")
     environment = Environment(
         loader=PackageLoader("immunerecon.report"), autoescape=True, undefined=StrictUndefined
     )
@@ -70,7 +77,9 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
     return page.render(
         data=data,
         style=style,
-        policy=_policy(style),
+        policy=_policy(style, script),
+        script=script,
+        review=embed_review(data, study=data.study, pictures=data.pictures, scales=data.scales),
         tally=_tally(data),
         attention=find_attention(data),
         overrides=override_rows(data.run),
@@ -103,11 +112,14 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
     )
 
 
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def _policy(style: str, script: str) -> str:
+    own_style, own_script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    )
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'sha256-{own_style}'; "
+        f"script-src 'sha256-{own_script}'; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -30,7 +30,7 @@ class RunTables(Protocol):
 
 
 FEWEST = 5  # tubes without which none can be called unusual
-_TOLD = ("file", "patient", "day", "panel", "role", "batch", "status", "reason")
+_TOLD = ("file", "patient", "panel", "role", "batch", "status", "reason")
 
 
 def list_tubes(results: RunTables) -> list[dict[str, Any]]:
@@ -47,13 +47,11 @@ def list_tubes(results: RunTables) -> list[dict[str, Any]]:
         The columns of `samples`; `day` is None where there is none.
     """
     gated = results.samples[results.samples["file"].isin(results.populations["file"])]
-    rows = gated.loc[:, list(_TOLD)].to_dict("records")
+    texts = gated.reindex(columns=list(_TOLD), fill_value="").fillna("").to_dict("records")
+    days = [None if pd.isna(day) else float(day) for day in gated["day"]]
     return [
-        {
-            **{str(key): value for key, value in row.items()},
-            "day": None if pd.isna(row["day"]) else float(row["day"]),
-        }
-        for row in rows
+        {**{str(key): value for key, value in row.items()}, "day": day}
+        for row, day in zip(texts, days, strict=True)
     ]
 
 
@@ -83,6 +81,7 @@ def find_oddities(results: RunTables, population: str) -> dict[str, dict[str, fl
         five tubes can be compared.
     """
     rows = results.populations[results.populations["population"] == population]
+    rows = rows[rows["count"].notna()]
     gates = results.gates[results.gates["population"] == population].set_index("file")
     found: dict[str, dict[str, float]] = {}
     for _, group in rows.groupby("panel"):

@@ -42,9 +42,12 @@ def embed_review(
     -------
     str
         Safe inside a script element. Each tube is deflated on its own and opened when it is
-        looked at; densities have 48 x 48 bins in 8 shades.
+        looked at; densities have 48 x 48 bins in 8 shades. Empty where no tube was gated.
     """
-    tubes = list_tubes(tables)
+    shown = {tube["file"]: pictures(tube["file"]) for tube in list_tubes(tables)}
+    tubes = [tube for tube in list_tubes(tables) if shown[tube["file"]]]
+    if not tubes:
+        return ""
     populations = list_populations(tables)
     counts = dict(iter(tables.populations.groupby("file", sort=False)))
     gates = dict(iter(tables.gates.groupby("file", sort=False)))
@@ -52,7 +55,7 @@ def embed_review(
     packed: dict[str, str] = {}
     for tube in tubes:
         file = tube["file"]
-        told = _tell_tube(counts[file], gates[file], pictures(file))
+        told = _tell_tube(counts[file], gates[file], shown[file])
         own = tell_axes(scales(file), dict.fromkeys(told.content["looked"]))
         if own not in axes:
             axes.append(own)

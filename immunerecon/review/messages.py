@@ -8,7 +8,6 @@ from filelock import FileLock
 
 from immunerecon.errors import ImmunereconError, ResultsError, StrategyError
 from immunerecon.gating.overrides import Override, write_overrides
-from immunerecon.gating.placed_gates import apply_gates
 from immunerecon.review.catalogue import find_changed, find_oddities, list_populations, list_tubes
 from immunerecon.review.densities import BINS, draw_density
 from immunerecon.review.edits import to_overrides
@@ -16,7 +15,7 @@ from immunerecon.review.opening import Review
 from immunerecon.review.packing import Reply
 from immunerecon.review.telling import tell_axes, tell_boundaries, tell_gates
 from immunerecon.review.thumbnails import find_picture, fresh_picture, tell_thumbnail
-from immunerecon.review.tubes import ReviewTube, gated_with, moved_by
+from immunerecon.review.tubes import ReviewTube, counted, gated_with, moved_by
 
 Message = Mapping[str, Any]
 
@@ -68,7 +67,7 @@ def _open(review: Review, _: Message) -> Reply:
 def _tube(review: Review, message: Message) -> Reply:
     tube = review.tube(message["file"])
     placed = moved_by(tube, _overrides(review, tube, message))
-    gated = apply_gates(placed, tube.columns, tube.exact)
+    gated = counted(tube, placed)
     return Reply(
         {
             "file": tube.file,

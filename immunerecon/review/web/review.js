@@ -450,6 +450,7 @@ class Review {
     this.order = "first";
     this.scope = "file";
     root.classList.add("irr");
+    root.review = this; // for whoever looks at a page from its console
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => {
       // A notebook says which theme it has; elsewhere the system does.
@@ -500,6 +501,11 @@ class Review {
     await this.openTube(file ?? (first ?? reply.tubes[0]).file);
   }
 
+  /** The report has a heading above. */
+  get heading() {
+    return this.host.readOnly ? "h3" : "h2";
+  }
+
   get entry() {
     return this.byFile.get(this.file);
   }
@@ -523,6 +529,8 @@ class Review {
 
   async openTube(file, population) {
     if (this.edits.length && file !== this.file && !this.mayLeave()) return;
+    let pictured;
+    this.pictured = new Promise((done) => (pictured = done));
     this.file = file;
     this.edits = [];
     this.past = [];
@@ -539,6 +547,7 @@ class Review {
     this.show();
     this.root.removeAttribute("aria-busy");
     this.say(`${tubeName(this.entry)}: ${this.sentence()}`);
+    pictured();
     await this.load(this.allPanels());
     this.drawStrip();
     if (this.view !== "tube") this.showSheet();
@@ -611,7 +620,8 @@ class Review {
       this.future = [];
     }
     this.edits = edits;
-    const asked = performance.now();
+    let counted;
+    this.counted = new Promise((done) => (counted = done));
     const { reply } = await this.ask({ ask: "tube", file: this.file, edits });
     if (edits !== this.edits) return;
     const before = this.tube;
@@ -619,10 +629,9 @@ class Review {
     this.forget(before, reply);
     if (this.held) return; // the next move is under way and brings its own counts
     this.dragged = null;
-    this.seconds = (performance.now() - asked) / 1000;
-    this.root.dataset.editMs = Math.round(performance.now() - asked);
     this.show();
     this.say(this.sentence());
+    counted();
     await this.load(this.allPanels());
     this.drawPlot();
     this.drawStrip();
@@ -749,14 +758,14 @@ class Review {
     parts.plot = h("canvas", { class: "irr-canvas", role: "img" });
     parts.handles = h("div", { class: "irr-handles" });
     parts.stage = h("div", { class: "irr-stage" }, parts.plot, parts.handles);
-    parts.title = h("h2", { class: "irr-title" });
+    parts.title = h(this.heading, { class: "irr-heading irr-title" });
     parts.strip = h("div", { class: "irr-strip", role: "group", "aria-label": "All gates of the tube" });
     parts.side = h("aside", { class: "irr-side", "aria-label": "Gate" });
     parts.sheet = h("section", { class: "irr-sheet", hidden: true });
     parts.tubeView = h(
       "div",
       { class: "irr-tubeview" },
-      h("nav", { class: "irr-left", "aria-label": "Populations" }, parts.tree),
+      h("div", { class: "irr-left" }, parts.tree),
       h("section", { class: "irr-middle", "aria-label": "Plot" }, parts.title, parts.stage, parts.strip),
       parts.side,
     );
@@ -764,7 +773,7 @@ class Review {
       h(
         "header",
         { class: "irr-bar" },
-        h("h1", {}, this.study.study),
+        h(this.host.readOnly ? "p" : "h1", { class: "irr-study" }, this.study.study),
         h("div", { class: "irr-tabs", role: "tablist", "aria-label": "Views" }, ...parts.views),
         h("div", { class: "irr-pick" }, parts.patients, step("Tube before", -1, "‹"), parts.tubes, step("Next tube", 1, "›")),
         parts.live,
@@ -949,7 +958,7 @@ class Review {
     };
     const was = this.base.get(gate.name);
     const parts = [
-      h("h2", {}, tell(gate.name)),
+      h(this.heading, { class: "irr-heading" }, tell(gate.name)),
       h("p", { class: "irr-big" }, share(gate.count, gate.parentCount), h("small", {}, `of ${tell(gate.parent || "clean events")}`)),
       h("p", { class: "irr-number" }, `${number(gate.count)} of ${number(gate.parentCount)} events`),
     ];
@@ -992,7 +1001,7 @@ class Review {
     );
     const overrides = this.study.overrides.filter((o) => this.concerns(o));
     parts.written.replaceChildren(
-      ...(overrides.length ? [h("h3", {}, "Written for this tube"), h("ul", {}, ...overrides.map((o) => this.overrideRow(o)))] : []),
+      ...(overrides.length ? [h("h3", { class: "irr-subheading" }, "Written for this tube"), h("ul", {}, ...overrides.map((o) => this.overrideRow(o)))] : []),
     );
   }
 
@@ -1409,7 +1418,7 @@ class Review {
     const name = all ? `${tubes.length} tubes of ${this.entry.panel}` : `${this.entry.patient || "No patient"}: ${tubes.length} tubes of ${this.entry.panel}`;
     sheet.className = `irr-sheet ${all ? "irr-all" : "irr-series"}`;
     sheet.replaceChildren(
-      h("div", { class: "irr-sheetbar" }, h("h2", {}, name), h("label", {}, "Gate ", gates), h("label", {}, "Order ", order),
+      h("div", { class: "irr-sheetbar" }, h(this.heading, { class: "irr-heading" }, name), h("label", {}, "Gate ", gates), h("label", {}, "Order ", order),
         h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual share or ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
       h("ul", { class: "irr-grid" }, ...items),
     );
