@@ -16,7 +16,7 @@ def review(
     results: Annotated[Path | None, typer.Argument(help="Results folder of a run.")] = None,
     overrides: Annotated[
         Path | None,
-        typer.Option(help="File of overrides; default: overrides.yaml in the results folder."),
+        typer.Option(help="File of overrides; default: RESULTS_overrides.yaml."),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,

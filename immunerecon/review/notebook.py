@@ -22,8 +22,8 @@ def review_gates(
     study, results
         The study and what `run_study` made of it.
     overrides
-        File that overrides are read from and written to; ``overrides.yaml`` in the results folder
-        when left out. Give it to the next run.
+        File that overrides are read from and written to; beside the results folder, by its name
+        and ``_overrides.yaml``, when left out. Give it to the next run.
 
     Returns
     -------

@@ -47,8 +47,8 @@ def open_review(study: Study, results: Results, *, overrides: Path | str | None 
     study, results
         The study and what `run_study` made of it.
     overrides
-        File that overrides are read from and written to; ``overrides.yaml`` in the results folder
-        when left out.
+        File that overrides are read from and written to; beside the results folder, by its name
+        and ``_overrides.yaml``, when left out.
 
     Returns
     -------
@@ -65,5 +65,7 @@ def open_review(study: Study, results: Results, *, overrides: Path | str | None 
             f"{results.folder.name} was made of {len(unknown)} files that {study.folder.name} does "
             f"not have, such as {min(unknown)}: name the study that was run"
         )
-    path = Path(overrides) if overrides else results.folder / OVERRIDES
+    # Beside the results, which are sealed: what a person decided outlives them.
+    folder = results.folder.resolve()
+    path = Path(overrides) if overrides else folder.with_name(f"{folder.name}_overrides.yaml")
     return Review(study, results, path, tube_opener(study, results))
