@@ -321,7 +321,7 @@ def test_a_drag_in_jupyterlab_changes_counts_and_is_written(
     before = shown_counts(page)
     pick(page, "NK")
     page.execute_script("document.querySelector('.irr-stage').scrollIntoView({block: 'center'})")
-    drag(page, "[data-handle=whole]", 40, 40)
+    drag(page, "[data-handle=whole]", 0, 120)
     until(page, lambda: count(page, "NK") != before["NK"])
     after = shown_counts(page)
     apply(page, review)
