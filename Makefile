@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/immunerecon run sample_data --out $(RESULTS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # FlowCytometryTools needs older NumPy, pandas and Matplotlib than everything else.
 test-flowcytometrytools: $(FCT_VENV)/.installed

@@ -23,7 +23,7 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-LONGEST = 90  # seconds that anything may take on a busy machine
+LONGEST = 120  # seconds that anything may take on a busy machine
 
 
 def find_chromium() -> tuple[str, str]:
@@ -63,13 +63,16 @@ def chromium(profile: Path, *, dark: bool = False, width: int = 1440) -> Iterato
 
 def until(page: Any, holds: Callable[[], Any]) -> Any:
     """Wait until something holds; what moves while it is looked at is looked at again."""
-    from selenium.common.exceptions import (
-        NoSuchElementException,
-        StaleElementReferenceException,
-    )
+    from selenium.common import exceptions
     from selenium.webdriver.support.ui import WebDriverWait
 
-    ignored = (NoSuchElementException, StaleElementReferenceException)
+    ignored = (
+        exceptions.NoSuchElementException,
+        exceptions.StaleElementReferenceException,
+        exceptions.ElementNotInteractableException,  # there, not yet laid out
+        exceptions.ElementClickInterceptedException,
+        exceptions.MoveTargetOutOfBoundsException,
+    )
     waiting = WebDriverWait(page, LONGEST, poll_frequency=0.02, ignored_exceptions=ignored)
     return waiting.until(lambda _: holds())
 
@@ -79,14 +82,29 @@ def find(page: Any, selector: str) -> Any:
     return until(page, lambda: page.find_element("css selector", selector))
 
 
+def click(page: Any, selector: str) -> None:
+    """Click the first element of a CSS selector, once it is there and nothing covers it."""
+
+    def clicked() -> bool:
+        page.find_element("css selector", selector).click()
+        return True
+
+    until(page, clicked)
+
+
 def drag(page: Any, selector: str, right: int, down: int) -> None:
     """Drag an element by so many pixels, in a few steps as a hand does."""
     from selenium.webdriver import ActionChains
 
-    chain = ActionChains(page, duration=10).click_and_hold(find(page, selector))
-    for _ in range(4):
-        chain = chain.move_by_offset(right // 4, down // 4)
-    chain.release().perform()
+    def dragged() -> bool:
+        handle = page.find_element("css selector", selector)
+        chain = ActionChains(page, duration=10).click_and_hold(handle)
+        for _ in range(4):
+            chain = chain.move_by_offset(right // 4, down // 4)
+        chain.release().perform()
+        return True
+
+    until(page, dragged)
 
 
 def asked_for(page: Any) -> list[str]:

@@ -190,7 +190,7 @@ def test_an_unusual_share_stands_out(review: Review) -> None:
     from immunerecon.review.catalogue import find_oddities
 
     found = find_oddities(replace(results, populations=rows), "NK")
-    odd = {name for name, told in found.items() if abs(told["far"]) >= 3.5}
+    odd = {name for name, told in found.items() if abs(told["share"]) >= 3.5}
     lineage = set(rows.loc[nk, "file"])
     assert odd & lineage == {rows.loc[nk[0], "file"]}
 

@@ -1,6 +1,7 @@
 """The tubes of a run as a list: what each is, and what a person should look at first."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +31,7 @@ class RunTables(Protocol):
 
 
 FEWEST = 5  # tubes without which none can be called unusual
+WIDTH = 0.02  # of the display, within which gates lie alike
 _TOLD = ("file", "patient", "panel", "role", "batch", "status", "reason")
 
 
@@ -76,32 +78,67 @@ def find_oddities(results: RunTables, population: str) -> dict[str, dict[str, fl
     Returns
     -------
     dict of dict
-        By file: ``confidence`` of the gate, and ``far``, the share of its parent on a logit scale
-        in robust standard deviations from the median of the panel's tubes; 0 where fewer than
-        five tubes can be compared.
+        By file: ``confidence`` of the gate, and how far the tube lies from the median of its
+        panel's tubes in robust standard deviations: ``share`` of the parent on a logit scale, and
+        ``place``, the farthest end of the gate along any dimension. 0 where fewer than five tubes
+        can be compared.
     """
     rows = results.populations[results.populations["population"] == population]
     rows = rows[rows["count"].notna()]
     gates = results.gates[results.gates["population"] == population].set_index("file")
     found: dict[str, dict[str, float]] = {}
     for _, group in rows.groupby("panel"):
-        for file, far in zip(group["file"], _distances(group), strict=True):
-            confidence = round(float(gates["confidence"].get(file, 1.0)), 3)
-            found[file] = {"far": round(float(far), 2), "confidence": confidence}
+        own = gates.reindex(group["file"])
+        told = zip(group["file"], own["confidence"], _shares(group), _places(own), strict=True)
+        for file, confidence, share, place in told:
+            found[file] = {
+                "confidence": 1.0 if pd.isna(confidence) else round(float(confidence), 3),
+                "share": round(float(share), 2),
+                "place": round(float(place), 2),
+            }
     return found
 
 
-def _distances(group: pd.DataFrame) -> NDArray[np.float64]:
-    """Return each tube's distance from the median, in robust standard deviations."""
+def _shares(group: pd.DataFrame) -> NDArray[np.float64]:
+    """Return how far each tube's share of the parent lies from the median."""
     count = group["count"].to_numpy(dtype=np.float64)
     others = group["parent_count"].to_numpy(dtype=np.float64) - count
     # Half an event more on either side keeps empty gates finite.
-    logit = np.log((count + 0.5) / (others + 0.5))
-    middle = np.median(logit)
-    spread = 1.4826 * np.median(np.abs(logit - middle))
-    if len(group) < FEWEST or spread == 0:
-        return np.zeros(len(group))
-    return np.asarray((logit - middle) / spread)
+    return _distances(np.log((count + 0.5) / (others + 0.5)), least=1e-9)
+
+
+def _places(gates: pd.DataFrame) -> NDArray[np.float64]:
+    """Return how far the farthest end of each gate lies from the median of that end."""
+    if "kind" not in gates:
+        return np.zeros(len(gates))
+    ends = pd.DataFrame([_ends(gate) for gate in gates.to_dict("records")])
+    far = [np.abs(_distances(ends[name].to_numpy(dtype=np.float64), WIDTH)) for name in ends]
+    return np.asarray(np.nanmax([np.zeros(len(gates)), *far], axis=0))
+
+
+def _ends(gate: Mapping[Any, Any]) -> dict[str, float]:
+    """Return the ends of a gate along each dimension, none for one without a geometry."""
+    if gate["kind"] == "rectangle":
+        ranges = json.loads(gate["parameters"])
+        return {f"{d} {end}": place for d, ends in ranges.items() for end, place in ends.items()}
+    if gate["kind"] != "polygon":
+        return {}
+    corners = np.array(json.loads(gate["parameters"])["vertices"])
+    both = zip((gate["dimension_x"], gate["dimension_y"]), corners.T, strict=True)
+    return {
+        f"{name} {end}": float(place)
+        for name, values in both
+        for end, place in (("low", values.min()), ("high", values.max()))
+    }
+
+
+def _distances(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Return distances from the median in robust standard deviations of `least` or more."""
+    if np.count_nonzero(np.isfinite(values)) < FEWEST:
+        return np.zeros(len(values))
+    away = values - np.nanmedian(values)
+    spread = 1.4826 * float(np.nanmedian(np.abs(away)))
+    return np.asarray(away / max(spread, least))
 
 
 def find_changed(results: Results, overrides: Sequence[Override]) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from immunerecon.errors import ResultsError
 from immunerecon.gating.overrides import Override, load_overrides
 from immunerecon.pipeline.results import Results
-from immunerecon.pipeline.seals import OVERRIDES
 from immunerecon.pipeline.tube_overrides import overrides_of_run
 from immunerecon.review.tubes import ReviewTube, tube_opener
 from immunerecon.study.folder import Study

@@ -144,6 +144,11 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 // ---------------------------------------------------------------- colours
 
+/** Whether the style sheet has reached an element; one outside the page has no style at all. */
+function isStyled(root) {
+  return getComputedStyle(root).getPropertyValue("--irr-density").trim() !== "";
+}
+
 /** Colours of the theme, read from the style sheet so that dark and light are said once. */
 function readTheme(root) {
   const style = getComputedStyle(root);
@@ -453,6 +458,7 @@ class Review {
     root.review = this; // for whoever looks at a page from its console
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => {
+      if (!isStyled(root)) return; // a notebook takes outputs out of the page and puts them back
       // A notebook says which theme it has; elsewhere the system does.
       const light = document.body.dataset.jpThemeLight;
       root.classList.toggle("irr-dark", light ? light === "false" : this.dark.matches);
@@ -462,12 +468,17 @@ class Review {
     this.dark.addEventListener("change", this.recolour);
     this.rethemed = new MutationObserver(this.recolour);
     this.rethemed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
-    this.resized = new ResizeObserver(() => this.tube && this.drawPlot());
+    this.resized = new ResizeObserver(() => {
+      if (!this.tube || !isStyled(root)) return;
+      if (this.held) this.drawPlot();
+      else this.recolour();
+    });
     this.keys = (event) => this.shortcut(event);
     root.addEventListener("keydown", this.keys);
   }
 
   close() {
+    this.closed = true;
     this.dark.removeEventListener("change", this.recolour);
     this.resized.disconnect();
     this.rethemed.disconnect();
@@ -491,6 +502,9 @@ class Review {
   }
 
   async open(file) {
+    // A notebook renders before it puts the output into its page.
+    while (!isStyled(this.root) && !this.closed) await new Promise(requestAnimationFrame);
+    if (this.closed) return;
     this.recolour();
     const { reply } = await this.ask({ ask: "open" });
     this.study = reply;
@@ -1194,6 +1208,7 @@ class Review {
   /** Let a handle be dragged and moved by arrow keys; `move` turns a shift into an edit. */
   makeMovable(handle, move) {
     let start = null;
+    let edit = null;
     const shiftOf = (event) => [
       ((event.clientX - start.x) / this.frame.width) * (HIGH - LOW),
       (-(event.clientY - start.y) / this.frame.height) * (HIGH - LOW),
@@ -1201,26 +1216,28 @@ class Review {
     handle.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       start = { x: event.clientX, y: event.clientY };
+      edit = null;
       handle.setPointerCapture(event.pointerId);
       handle.classList.add("irr-held");
       handle.focus();
+      this.held = true;
       event.preventDefault();
     });
     handle.addEventListener("pointermove", (event) => {
       if (!start) return;
-      this.dragged = move(...shiftOf(event));
+      edit = this.dragged = move(...shiftOf(event));
       this.follow(handle, event, start);
       this.drawPlot();
     });
     const end = (event) => {
       if (!start) return;
-      const edit = this.dragged;
       handle.classList.remove("irr-held");
       start = null;
+      this.held = false;
       if (event.type === "pointerup" && edit) this.commit(edit);
       else {
         this.dragged = null;
-        this.draw();
+        this.show();
       }
     };
     handle.addEventListener("pointerup", end);
@@ -1357,14 +1374,18 @@ class Review {
 
   /** What is unusual about a tube's gate, in words and as a rank. */
   standing(tube) {
-    const { far, confidence } = this.oddities?.[tube.file] ?? { far: 0, confidence: 1 };
-    const odd = Math.abs(far) >= FAR;
+    const { share: shifted, place, confidence } = this.oddities?.[tube.file] ?? { share: 0, place: 0, confidence: 1 };
+    const far = Math.max(Math.abs(shifted), place);
+    const odd = far >= FAR;
     const doubtful = confidence < DOUBTFUL;
     const words = [];
-    if (odd) words.push(`share ${Math.abs(far).toFixed(1)} robust SD ${far > 0 ? "above" : "below"} the panel's median`);
+    const sd = (value) => `${Math.abs(value).toFixed(1)} robust SD`;
+    if (place >= FAR) words.push(`the gate lies ${sd(place)} from the panel's`);
+    if (Math.abs(shifted) >= FAR) words.push(`share ${sd(shifted)} ${shifted > 0 ? "above" : "below"} the panel's median`);
     if (doubtful) words.push(`low confidence ${confidence.toFixed(2)}`);
     if (tube.status === "flagged") words.push("flagged");
-    return { odd, doubtful, far, words, rank: (odd ? 100 + Math.abs(far) : 0) + (doubtful ? 50 * (1 - confidence) : 0) + (tube.status === "flagged" ? 1 : 0) };
+    const rank = (odd ? 100 + far : 0) + (doubtful ? 50 * (1 - confidence) : 0) + (tube.status === "flagged" ? 1 : 0);
+    return { odd, doubtful, words, rank };
   }
 
   async showSheet() {
@@ -1373,8 +1394,7 @@ class Review {
     const { reply } = await this.ask({ ask: "oddities", population });
     if (turn !== this.turn) return;
     this.oddities = reply.oddities;
-    const panel = this.entry.panel;
-    const tubes = (this.view === "series" ? this.series : this.study.tubes).filter((tube) => tube.panel === panel && tube.file in this.oddities);
+    const tubes = (this.view === "series" ? this.series : this.study.tubes).filter((tube) => tube.file in this.oddities);
     const missing = tubes.filter((tube) => !this.thumbnails.has(`${population}|${tube.file}`));
     this.listSheet(tubes);
     for (let at = 0; at < missing.length; at += BATCH) {
@@ -1415,11 +1435,11 @@ class Review {
     this.painters = new Map();
     const sorted = [...tubes].sort(this.orders[this.order][1]);
     const items = sorted.map((tube) => this.sheetItem(tube, side));
-    const name = all ? `${tubes.length} tubes of ${this.entry.panel}` : `${this.entry.patient || "No patient"}: ${tubes.length} tubes of ${this.entry.panel}`;
+    const name = all ? `${tubes.length} tubes` : `${this.entry.patient || "No patient"}: ${tubes.length} tubes of ${this.entry.panel}`;
     sheet.className = `irr-sheet ${all ? "irr-all" : "irr-series"}`;
     sheet.replaceChildren(
       h("div", { class: "irr-sheetbar" }, h(this.heading, { class: "irr-heading" }, name), h("label", {}, "Gate ", gates), h("label", {}, "Order ", order),
-        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual share or ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
+        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual gate or share, ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
       h("ul", { class: "irr-grid" }, ...items),
     );
     for (const paint of this.painters.values()) paint();
@@ -1430,7 +1450,7 @@ class Review {
     const canvas = h("canvas", { "aria-hidden": "true" });
     canvas.style.width = canvas.style.height = `${side}px`;
     const value = h("span", { class: "irr-value" }, "…");
-    const label = this.view === "all" ? `${tube.patient} ${tellDay(tube.day)}` : tellDay(tube.day);
+    const label = this.view === "all" ? `${tube.patient} ${tellDay(tube.day)}, ${tube.panel}` : tellDay(tube.day);
     const button = h(
       "button",
       { type: "button", class: `irr-thumb${standing.odd ? " irr-odd" : ""}${standing.doubtful ? " irr-low" : ""}${tube.file === this.file ? " irr-current" : ""}`, "data-file": tube.file, onclick: () => { this.view = "tube"; this.openTube(tube.file, this.population); } },
