@@ -17,6 +17,7 @@ from immunerecon.enumeration.donor_posterior import (
     build_mixture,
     fit_draw,
     posterior_interval,
+    spline_weights,
 )
 from immunerecon.enumeration.donor_shapes import smooth_shapes
 from immunerecon.enumeration.donor_tubes import collect_tubes
@@ -152,3 +153,12 @@ def test_posterior_interval_is_wider_for_a_higher_level(model, counts):
     assert low < inner_low < fit.fraction[0] < inner_high < high
     # Counting alone allows 100 of 3,000 +- 20; the background of 30 adds little.
     assert (high - low) * 3_000 == pytest.approx(2 * 1.96 * np.sqrt(100), rel=0.25)
+
+
+def test_the_spline_is_that_of_scipy() -> None:
+    from scipy.interpolate import CubicSpline
+
+    values = np.random.default_rng(0).normal(size=(3, 13))
+    places = np.linspace(0, 12, 121)
+    wanted = CubicSpline(np.arange(13), values, axis=1)(places)
+    np.testing.assert_allclose(values @ spline_weights(13, places).T, wanted, atol=1e-12)
