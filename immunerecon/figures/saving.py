@@ -25,6 +25,8 @@ _SAVING: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "immunerecon",
 }
+# PNG first: a figure keeps what drew it last, and that of PNG holds all pixels.
+_FORMATS = ("png", "pdf", "svg")
 _CANVASES: Mapping[str, type[FigureCanvasBase]] = {
     "pdf": FigureCanvasPdf,
     "svg": FigureCanvasSVG,
@@ -66,8 +68,10 @@ def render_figure(
         _lay_out(figure)
         figure.set_dpi(dpi)
         # The canvas itself, because `Figure.savefig` draws everything twice.
+        shown_on = figure.canvas
         canvas = _CANVASES[file_format](figure)
         getattr(canvas, f"print_{file_format}")(stream, metadata=metadata)
+        figure.set_canvas(shown_on)
     return stream.getvalue()
 
 
@@ -98,7 +102,7 @@ def save_figure(
     name: str,
     *,
     data: pd.DataFrame,
-    formats: Sequence[str] = ("pdf", "svg", "png"),
+    formats: Sequence[str] = _FORMATS,
 ) -> tuple[Path, ...]:
     """Write a figure in each format, and the numbers it shows as CSV beside it.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from immunerecon.gating.borrowing import TubeIdentity
 
-MOST_TUBES = 400  # of a panel and instrument; the group model needs about 0.5 MB for each
+MOST_TUBES = 400  # of a panel and instrument; the group model needs about 0.9 MB for each
 
 
 def companies(
