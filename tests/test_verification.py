@@ -145,13 +145,15 @@ def change_an_override_and_its_digest(study: Path, results: Path) -> str:
 
 
 def move_another_gate(study: Path, results: Path) -> str:
-    write_overrides(results / "overrides.yaml", [replace(MOVED, shift={"CD56": 0.03})])
-    return "overrides.yaml: does not hold the overrides of the run"
+    write_overrides(
+        results.parent / "results_overrides.yaml", [replace(MOVED, shift={"CD56": 0.03})]
+    )
+    return "results_overrides.yaml: does not hold the overrides of the run"
 
 
 def damage_the_file_of_overrides(study: Path, results: Path) -> str:
-    (results / "overrides.yaml").write_text("overrides: [")
-    return "overrides.yaml: overrides.yaml"
+    (results.parent / "results_overrides.yaml").write_text("overrides: [")
+    return "results_overrides.yaml: results_overrides.yaml"
 
 
 def change_an_override_in_the_trail(study: Path, results: Path) -> str:
@@ -229,7 +231,7 @@ def test_the_overrides_of_the_run_are_recognised(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     study, results = folders
-    write_overrides(results / "overrides.yaml", [MOVED])
+    write_overrides(results.parent / "results_overrides.yaml", [MOVED])
     same = write_overrides(tmp_path / "same.json", [MOVED])
     assert verify_results(results, study=study).differences == ()
     assert verify_results(results, overrides=same).differences == ()

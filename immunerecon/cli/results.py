@@ -91,7 +91,7 @@ def verify(
     ] = None,
     overrides: Annotated[
         Path | None,
-        typer.Option(help="File of overrides; default: overrides.yaml in the results folder."),
+        typer.Option(help="File of overrides; default: RESULTS_overrides.yaml, if any."),
     ] = None,
 ) -> None:
     """Prove that results and overrides, and with --study the inputs, are what the run wrote.

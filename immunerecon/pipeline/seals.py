@@ -15,8 +15,7 @@ from immunerecon.pipeline.provenance import append_audit, read_audit
 
 SUMS = "SHA256SUMS"
 SEALED = "sha256sums"  # key of an audit entry
-OVERRIDES = "overrides.yaml"  # what a review writes; a run puts the overrides it used in run.json
-_OUTSIDE = (SUMS, "audit.jsonl", OVERRIDES)
+_OUTSIDE = (SUMS, "audit.jsonl")
 
 
 def seal(folder: Path, event: str, renewed: Iterable[str], facts: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Which overrides hold in which tube of a study, and what the results say of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from immunerecon.errors import Problem, StudyError
@@ -14,6 +15,15 @@ from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
 
 _FILE = "overrides"
+
+
+def overrides_beside(results: Path) -> Path:
+    """Return the file in which a review keeps the overrides of a results folder.
+
+    It stands beside the results, which are sealed: what a person decided outlives them.
+    """
+    folder = results.resolve()
+    return folder.with_name(f"{folder.name}_overrides.yaml")
 
 
 def check_overrides(

@@ -9,8 +9,8 @@ from immunerecon.errors import ResultsError, StrategyError, StudyError, TubeErro
 from immunerecon.files import file_digest
 from immunerecon.gating.overrides import load_overrides
 from immunerecon.pipeline.provenance import AUDIT, broken_link, read_audit, read_run
-from immunerecon.pipeline.seals import OVERRIDES, SEALED, SUMS, files_of, read_sums
-from immunerecon.pipeline.tube_overrides import overrides_of_run
+from immunerecon.pipeline.seals import SEALED, SUMS, files_of, read_sums
+from immunerecon.pipeline.tube_overrides import overrides_beside, overrides_of_run
 from immunerecon.study.paths import resolve_inside
 
 
@@ -46,7 +46,7 @@ def verify_results(
     study
         The study folder; without it, inputs are not compared.
     overrides
-        File of overrides; ``overrides.yaml`` in the results folder when left out, if it is there.
+        File of overrides; the review's beside the results folder when left out, if it is there.
 
     Returns
     -------
@@ -69,10 +69,13 @@ def verify_results(
         raise ResultsError(f"{folder.name} holds no finished run: run the study again")
     sums = read_sums(folder)
     inputs = {**run.get("study_files", {}), **run["inputs"]} if study is not None else {}
+    told = overrides_beside(folder) if overrides is None else overrides
     differences = [
         *_trail_differences(folder, entries),
         *_result_differences(folder, sums),
-        *_override_differences(Path(overrides or folder / OVERRIDES), run, given=bool(overrides)),
+        *_override_differences(
+            Path(overrides or overrides_beside(folder)), run, given=bool(overrides)
+        ),
         *(_input_differences(Path(study), inputs) if study is not None else ()),
     ]
     last = str(entries[-1]["hash"]) if entries else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from immunerecon.errors import ResultsError
 from immunerecon.gating.overrides import Override, load_overrides
 from immunerecon.pipeline.results import Results
-from immunerecon.pipeline.tube_overrides import overrides_of_run
+from immunerecon.pipeline.tube_overrides import overrides_beside, overrides_of_run
 from immunerecon.review.tubes import ReviewTube, tube_opener
 from immunerecon.study.folder import Study
 
@@ -64,7 +64,5 @@ def open_review(study: Study, results: Results, *, overrides: Path | str | None 
             f"{results.folder.name} was made of {len(unknown)} files that {study.folder.name} does "
             f"not have, such as {min(unknown)}: name the study that was run"
         )
-    # Beside the results, which are sealed: what a person decided outlives them.
-    folder = results.folder.resolve()
-    path = Path(overrides) if overrides else folder.with_name(f"{folder.name}_overrides.yaml")
+    path = Path(overrides) if overrides else overrides_beside(results.folder)
     return Review(study, results, path, tube_opener(study, results))
