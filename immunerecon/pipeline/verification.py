@@ -73,9 +73,7 @@ def verify_results(
     differences = [
         *_trail_differences(folder, entries),
         *_result_differences(folder, sums),
-        *_override_differences(
-            Path(overrides or overrides_beside(folder)), run, given=bool(overrides)
-        ),
+        *_override_differences(Path(told), run, given=overrides is not None),
         *(_input_differences(Path(study), inputs) if study is not None else ()),
     ]
     last = str(entries[-1]["hash"]) if entries else ""
