@@ -301,3 +301,20 @@ def test_review_without_its_study_says_how_to_name_it(
     result = immunerecon("review", moved)
     assert result.exit_code == 2
     assert "immunerecon review STUDY results" in result.output
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_a_donor_control_without_a_day_is_used_without_a_word_on_it(
+    tiny_study: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_study, tmp_path / "study")
+    samples = pd.read_csv(folder / "samples.csv", dtype=str)
+    controls = samples["role"] == "donor_control"
+    samples.loc[controls, "day"] = ""
+    samples.to_csv(folder / "samples.csv", index=False)
+    result = immunerecon("run", folder, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    told = pd.read_csv(tmp_path / "out" / "donor_distributions.csv")
+    assert controls.any()
+    assert told.loc[told["tube"] == "donor control", "day"].isna().all()
+    assert "immunerecon review" in result.output

@@ -67,7 +67,9 @@ def run(
     typer.echo(f"Figures: {out / 'figures'}")
     typer.echo(f"Tables:  {out}")
     if len(failed):
+        typer.echo("Next: put the failed files right and run again; what is done stays done")
         raise typer.Exit(SOME_FAILED)
+    typer.echo(f"Next: immunerecon review {quoted(study)} {quoted(out)}")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Donor cells of every draw as a table, and the marker's distributions that they were read from."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -148,7 +149,8 @@ def _identity(study: Study, one: Asked) -> dict[str, Any]:
     return {
         "file": sample.file,
         "patient": sample.patient,
-        "day": sample.day,
+        # A control without a day would make the column one of objects.
+        "day": math.nan if sample.day is None else sample.day,
         "population": one.population,
         "panel": sample.panel,
     }
