@@ -1,10 +1,19 @@
 """The mixture's densities, and shares, against scipy and counted events."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from immunerecon.gating.mixture import Mixture, fit_tails, log_densities, mixing_shares
+from immunerecon.gating.mixture import Mixture, fit_tails, log_densities, mixing_shares, stray_cells
+from immunerecon.gating.shifts import (
+    Residuals,
+    Shifts,
+    expected_activation,
+    name_levers,
+    solve_shifts,
+)
 
 
 def _mixture(freedom=(6.0, 50.0)):
@@ -29,6 +38,22 @@ def test_densities_are_those_of_student_and_normal():
     # Beyond some 30 spreads on an axis all distances are alike.
     near = expected > -40
     assert found[near] == pytest.approx(expected[near], abs=2e-3)
+
+
+def test_cells_that_stray_as_a_whole_lie_in_a_wider_cloud_of_the_same_tails():
+    mixture = replace(_mixture(), stray=0.1)
+    points = np.random.default_rng(0).uniform(0.1, 0.7, (200, 2)).astype(np.float32)
+    found = log_densities(points, mixture.means, mixture)[:, 0]
+    near, wide = (
+        stats.t.logpdf(points, 6, loc=[0.2, 0.3], scale=[w * 0.03, w * 0.05]).sum(axis=1)
+        for w in (1, 2.5)
+    )
+    expected = np.logaddexp(near + np.log(0.9), wide + np.log(0.1))
+    close = near > -40
+    assert found[close] == pytest.approx(expected[close], abs=2e-3)
+    whitened = (points - np.float32([0.2, 0.3])) / np.float32([0.03, 0.05])
+    strays = stray_cells(whitened[close], 6, 0.1)
+    assert strays == pytest.approx(np.exp(wide + np.log(0.1) - expected)[close], abs=1e-3)
 
 
 def test_correlated_axes_keep_the_determinant():
@@ -69,3 +94,21 @@ def test_tails_are_found(freedom):
     deviates = np.random.default_rng(3).standard_t(freedom, (4000, 3))
     found = fit_tails(deviates, np.ones(4000))
     assert freedom / 1.6 <= found <= freedom * 1.6
+
+
+def test_activation_of_a_tube_that_cannot_tell_it_is_that_of_the_others() -> None:
+    which = name_levers(("CD3", "CD56"), [frozenset(), frozenset({"CD56"})])
+    resting = np.array([True] * 5 + [False] * 5)
+    gains, errors = np.zeros((10, 3)), np.full((10, 3), 0.05)
+    gains[:, 1] = 0.2  # a gain of the channel is no activation
+    gains[resting, 2], gains[~resting, 2] = 0.2, 1.2
+    gains[9, 2], errors[9, 2] = -3.0, 50.0  # says nothing
+    added, spread = expected_activation(Shifts(gains, errors), which, resting)
+    assert np.all(added[:, :2] == 0)
+    assert added[resting, 2] == pytest.approx(0)
+    assert added[~resting, 2] == pytest.approx(4 / 5, abs=0.01)  # four tell 1.0, one part none
+    assert np.all(spread[:, 2] < 0.6)
+    residuals = Residuals(np.zeros((10, 2, 2)), np.full((10, 2, 2), np.inf), np.ones((2, 2)))
+    wide = np.where(which.steady, 0.1, spread)
+    solved = solve_shifts(residuals, which, centres=added, spread=wide)
+    assert solved.gains[9, 2] == pytest.approx(4 / 5, abs=0.01)

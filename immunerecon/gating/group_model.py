@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from immunerecon.gating.batches import batch_centres, find_batches
 from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.mixture import (
+    STRAY_SCALE,
     Mixture,
     fit_tails,
     log_densities,
     mixing_shares,
     roots,
+    stray_cells,
 )
 from immunerecon.gating.shifts import (
     ACTIVATION_SPREAD,
@@ -22,6 +24,7 @@ from immunerecon.gating.shifts import (
     Levers,
     Residuals,
     Shifts,
+    expected_activation,
     moved_means,
     name_levers,
     slopes_at,
@@ -39,6 +42,7 @@ _FEWEST_KINDS = 4
 _FEWEST_TUBES = 2  # a lone tube cannot tell what a kind looks like from what lies beside it
 _MOST_STRANGERS = 0.08  # of the events
 _ENOUGH_FOR_TAILS = 200
+_MOST_STRAY = 0.1  # of the cells
 _LEAST_EVENTS = 1e-3  # below which an event, or a kind in a tube, adds nothing
 # A kind stays near the events that it started from, or a rare one is drawn into a large one.
 _REACH, _REACH_BEYOND = 0.5, 0.01  # start spreads, and display
@@ -126,9 +130,11 @@ def fit_group(
         mixture = _maximise(mixture, start, moments, left=left, tails=tails)
         if step == _BATCHES_FROM:
             batches = find_batches(*_steady(shifts, levers), labels=labels)
-            spread = np.where(levers.steady, TUBE_SPREAD, ACTIVATION_SPREAD)
         if step >= _BATCHES_FROM:
             centres = batch_centres(shifts.gains, shifts.errors, batches, spread=BATCH_SPREAD)
+            added, told = expected_activation(shifts, levers, resting)
+            centres = np.where(levers.steady, centres, added)
+            spread = np.where(levers.steady, TUBE_SPREAD, told)
         rounds = _SHARE_ROUNDS if step < _ROUNDS - 1 else _LAST_SHARE_ROUNDS
         number = _expect(pool, mixture, mixture.means + offsets, rounds=rounds)
     if number.sum() < (1 - _MOST_STRANGERS) * pool.weights.sum():
@@ -170,6 +176,8 @@ class _Moments:
         Events of all tubes together.
     freedom
         Of the tails.
+    stray
+        Number of events of cells that stray as a whole.
     """
 
     events: Doubles
@@ -178,6 +186,7 @@ class _Moments:
     covariance: Doubles
     number: float
     freedom: float
+    stray: float
 
 
 def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kind: int) -> _Moments:
@@ -188,7 +197,9 @@ def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kin
     freedom = float(mixture.freedom[kind])
     centres = (mixture.means[kind] + offsets[:, kind]).astype(np.float32)
     deviates = (pool.values[rows] - centres[tubes]) @ whiten.astype(np.float32)
-    trust = (freedom + 1) / (freedom + np.square(deviates))
+    stray = stray_cells(deviates, freedom, mixture.stray)
+    near = 1 - stray * np.float32(1 - STRAY_SCALE**-2)
+    trust = (freedom + 1) / (freedom + np.square(deviates)) * near[:, None]
     counted = trust * number[rows, kind, None]
     pull = _sums(counted, tubes, pool.n_tubes)
     pulled = _sums(counted * deviates, tubes, pool.n_tubes)
@@ -203,6 +214,7 @@ def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kin
         covariance=root @ spread @ root,
         number=float(total.sum()),
         freedom=fit_tails(deviates, weights) if len(rows) >= _ENOUGH_FOR_TAILS else freedom,
+        stray=float(stray @ weights),
     )
 
 
@@ -260,4 +272,6 @@ def _maximise(
     wide = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     narrow = np.minimum(1, _GROWTH * spreads / wide)
     covariances *= narrow[:, :, None] * narrow[:, None, :]
-    return replace(mixture, means=means, covariances=covariances, freedom=freedom)
+    everyone = sum(kind.number for kind in moments)
+    stray = min(sum(kind.stray for kind in moments) / max(everyone, _LEAST_EVENTS), _MOST_STRAY)
+    return replace(mixture, means=means, covariances=covariances, freedom=freedom, stray=stray)

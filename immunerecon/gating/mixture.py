@@ -13,6 +13,7 @@ _FARTHEST = 1e3  # squared deviate; farther is as far, and a product of nine sta
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
 _SETTLED, _NOTHING = 1e-4, 1e-8  # relative change of a share, and a share of no event
 _NO_RIVAL = 1e-9  # of the likeliest component's density
+STRAY_SCALE = 2.5  # how much wider whole cells lie that stray
 _BLOCK = 4_096  # events judged at once, so that intermediate arrays stay in the processor's cache
 
 
@@ -35,12 +36,16 @@ class Mixture:
     everything : ndarray, shape (2, d)
         Mean and standard deviation of all events together: the background, which takes what is no
         listed kind.
+    stray : 0-1
+        Share of whole cells that stray.
 
     Notes
     -----
     After whitening, each axis of a kind follows Student's t on its own: staining that failed for
     one marker makes an event an outlier on one axis, and leaves it a member by all others. A
-    multivariate t would lengthen all axes together.
+    multivariate t would lengthen all axes together. Some cells do stray as a whole, though (size,
+    stickiness, a cell that carries debris): they lie in a cloud 2.5 times as wide, or they would
+    be taken for the background.
     """
 
     names: tuple[str, ...]
@@ -49,6 +54,7 @@ class Mixture:
     covariances: Doubles
     freedom: Doubles
     everything: Doubles
+    stray: float = 0.0
 
 
 def roots(covariances: Doubles) -> tuple[Doubles, Doubles]:
@@ -85,25 +91,74 @@ def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
     power = (-(mixture.freedom + 1) / 2).astype(np.float32)[:, None]
     constants = d * log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
     constants = constants.astype(np.float32)[:, None]
+    constants += np.float32(math.log1p(-mixture.stray))
+    nearer, stray = np.float32(STRAY_SCALE**-2), _stray_odds(mixture.stray, d)
     middle, width = mixture.everything.astype(np.float32)[:, :, None]
     # A row a kind: what follows runs along the events.
     density = np.empty((k + 1, len(values)), dtype=np.float32)
     for first in range(0, len(values), _BLOCK):
         block = np.ascontiguousarray(values[first : first + _BLOCK].T)
         product = np.ones((k, block.shape[1]), dtype=np.float32)
+        wider = np.ones_like(product)
         deviate = np.empty_like(product)
         for axis, centre in zip(axes, centres, strict=True):
             np.matmul(axis, block, out=deviate)
             deviate -= centre
             deviate *= deviate
             deviate += 1
-            product *= np.minimum(deviate, _FARTHEST, out=deviate)
+            np.minimum(deviate, _FARTHEST, out=deviate)
+            product *= deviate
+            deviate *= nearer
+            deviate += 1 - nearer
+            wider *= deviate
         np.log(product, out=product)
-        density[:-1, first : first + _BLOCK] = product * power + constants
+        np.log(wider, out=wider)
+        product *= power
+        wider *= power
+        wider += stray
+        # The logarithm of the sum of both, which must not overflow.
+        larger = np.maximum(product, wider)
+        product -= wider
+        np.exp(-np.abs(product, out=product), out=product)
+        product += 1
+        density[:-1, first : first + _BLOCK] = np.log(product, out=product) + larger + constants
         apart = np.square((block - middle) / width).sum(axis=0)
         density[-1, first : first + _BLOCK] = -0.5 * apart
     density[-1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
     return density.T
+
+
+def _stray_odds(stray: float, dimensions: int) -> np.float32:
+    """Return the log odds that a cell at the very centre of its kind strays."""
+    odds = max(stray, 1e-300) / (1 - stray)  # whose logarithm is finite
+    return np.float32(math.log(odds) - dimensions * math.log(STRAY_SCALE))
+
+
+def stray_cells(deviates: Floats, freedom: float, stray: float) -> Floats:
+    """Return the probability that each cell of a kind strays as a whole.
+
+    Parameters
+    ----------
+    deviates : ndarray, shape (n, d)
+        Whitened.
+    freedom
+        Degrees of freedom of the kind's tails.
+    stray
+        Share of the cells that stray.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> stray_cells(np.float32([[0, 0, 0], [4, 4, -4]]), 50, 0.03).round(2).tolist()
+    [0.0, 1.0]
+    """
+    squares = np.square(deviates.T, order="C") / np.float32(freedom)
+    nearer, wider = np.prod(1 + squares, axis=0), np.prod(1 + squares / STRAY_SCALE**2, axis=0)
+    odds = _stray_odds(stray, len(squares)) + (freedom + 1) / 2 * np.log(nearer / wider)
+    return np.asarray(1 / (1 + np.exp(-np.minimum(odds, 80))), dtype=np.float32)
 
 
 def log_t_constants(freedom: Doubles) -> Doubles:

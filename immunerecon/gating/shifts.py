@@ -111,7 +111,7 @@ def solve_shifts(
     which
         What moves each mean.
     centres : ndarray, shape (t, f)
-        Gains expected of each tube: its batch's.
+        Gains expected of each tube: its batch's; and what activation is expected to add.
     spread : ndarray, shape (f,) or (t, f)
         Standard deviation of the gains about them.
 
@@ -128,12 +128,49 @@ def solve_shifts(
     for f, base in enumerate(which.base):
         moved = which.of_mean[:, base] == f
         prior = 1 / spread[:, f] ** 2
-        centre = centres[:, f] if f == base else gains[:, base]
+        centre = centres[:, f] if f == base else gains[:, base] + centres[:, f]
         pull = (weight[:, moved, base] * residuals.distance[:, moved, base]).sum(axis=1)
         total = (weight[:, moved, base] * residuals.slopes[moved, base]).sum(axis=1) + prior
         gains[:, f] = (pull + prior * centre) / total
         errors[:, f] = total**-0.5
     return Shifts(gains, errors)
+
+
+def expected_activation(
+    shifts: Shifts, which: Levers, resting: NDArray[np.bool_]
+) -> tuple[Doubles, Doubles]:
+    """Return what activation adds to each tube by what it adds to the others, and the spread.
+
+    Draws at rest are one group, all others another: a tube with a handful of activated cells
+    takes over how far activation moved the cells of the draws that have many.
+
+    Parameters
+    ----------
+    shifts
+        Log gains of all tubes.
+    which
+        What each of them moves.
+    resting : ndarray of bool, shape (t,)
+        Tubes whose cells are not activated.
+
+    Returns
+    -------
+    added, spread : ndarray, shape (t, f)
+        Of the gains that tell a batch: 0, and 0.
+    """
+    added, spread = np.zeros_like(shifts.gains), np.zeros_like(shifts.gains)
+    for f, base in enumerate(which.base):
+        if f == base:
+            continue
+        own = shifts.gains[:, f] - shifts.gains[:, base]
+        told = 1 / (1 + np.square(shifts.errors[:, f] / ACTIVATION_SPREAD))
+        for group in (resting, ~resting):
+            weight = told[group]
+            mean = float(weight @ own[group]) / (weight.sum() + 1)
+            squares = weight @ np.square(own[group] - mean) + ACTIVATION_SPREAD**2
+            added[group, f] = mean
+            spread[group, f] = (squares / (weight.sum() + 1)) ** 0.5
+    return added, spread
 
 
 def moved_means(means: Doubles, residuals: Residuals, which: Levers, gains: Doubles) -> Doubles:

@@ -17,6 +17,7 @@ _ENOUGH_EVENTS = 30
 _CONFIDENT = 0.5  # labels behind less clear boundaries start nothing where others can
 _SPREADS = (0.015, 0.08)  # display; no kind of cell is narrower
 _FREEDOM = 9.0
+_STRAY = 0.03  # of the cells
 _FAR_SPREADS = 2.0  # root mean square, beyond which a label is not believed
 _BROADER = 1.2  # the background is, than all events together
 
@@ -89,6 +90,7 @@ def start_mixture(
         covariances=np.array([np.diag(spread**2) for spread in spreads], dtype=np.float64),
         freedom=np.full(len(kept), _FREEDOM),
         everything=np.array([pool.values.mean(axis=0), _BROADER * pool.values.std(axis=0)]),
+        stray=_STRAY,
     )
     return mixture, members[:, kept]
 
