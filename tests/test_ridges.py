@@ -41,7 +41,11 @@ CALLS = pd.DataFrame(
         "population": "NK",
         "call": ["not_detected", "not_evaluable", "detected"],
         "donor_fraction": [0.0, np.nan, 2 / 3],
+        "fraction_low": [0.0, np.nan, 0.61],
+        "fraction_high": [0.011, np.nan, 0.72],
         "lod": [0.012, np.nan, 0.01],
+        "total_events": [300, 4, 300],
+        "reason": ["", "too few parents: 4, at least 10 needed", ""],
     }
 )
 
@@ -57,8 +61,8 @@ def test_each_draw_bears_its_share_or_its_limit() -> None:
     told = [text.get_text() for text in ax.texts]
     shares = told[told.index("Day 7") :]
     assert shares[:2] == ["Day 7", "< 1.2 %"]
-    assert shares[2:4] == ["Day 10", "not evaluable"]
-    assert shares[4:6] == ["Day 14", "66.7 %"]
+    assert shares[2:4] == ["Day 10", "too few cells (4)"]
+    assert shares[4:6] == ["Day 14", "66.7 % (61–72)"]
     assert ax.get_xlabel() == "HLA-A2+"
 
 

@@ -14,6 +14,7 @@ from immunerecon.enumeration.donor_results import DonorSettings
 from immunerecon.enumeration.donor_shapes import smooth_shapes
 from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes
 
+TOO_FEW = "too few parents"
 _KEPT = 4  # sets of control tubes: those of a patient's populations
 
 
@@ -49,7 +50,7 @@ class Given:
 def too_few(tubes: MarkerTubes, settings: DonorSettings) -> str:
     """Return why a draw is too small for an estimate, empty where it is not."""
     if len(tubes.draw) < settings.min_events:
-        return f"too few parents: {len(tubes.draw)}, at least {settings.min_events} needed"
+        return f"{TOO_FEW}: {len(tubes.draw)}, at least {settings.min_events} needed"
     return ""
 
 

@@ -17,7 +17,8 @@ class DonorSettings:
     Parameters
     ----------
     min_events
-        Parents below which a draw is not evaluable.
+        Parents below which a draw is not evaluable: fewer could not show 30 % of donor cells
+        (three expected events). Above it the interval and the limits tell how little is known.
     min_control_events
         Parents below which a control tube is not used.
     min_youden

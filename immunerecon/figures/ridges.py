@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from immunerecon.cytometry.transforms import Scale
+from immunerecon.enumeration.donor_given import TOO_FEW
 from immunerecon.figures.axes import set_display_axes
 from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, points, population_look
 
@@ -52,8 +53,9 @@ def draw_donor_ridges(
     Axes
         `ax`: a ridge a tube, the recipient's controls on top, then the donor's, then the draws by
         day. The line is what was measured, the grey area the cells fitted as the recipient's, the
-        coloured area those fitted as the donor's, whose share stands on the right; with <, the
-        limit of detection of a draw without any. A draw that is not evaluable is an empty line.
+        coloured area those fitted as the donor's, whose share stands on the right with its
+        interval; with <, the limit of detection of a draw without any. A draw that is not
+        evaluable is an empty line that says so, and where it holds too few cells how many.
 
     Examples
     --------
@@ -61,10 +63,11 @@ def draw_donor_ridges(
     ...     "tube": "draw", "marker": "HLA-A2+", "value": [0.2, 0.5, 0.8],
     ...     "observed": [9.0, 1, 6], "recipient": [9.0, 1, 0], "donor": [0.0, 0, 6]})
     >>> calls = pd.DataFrame({"patient": "P1", "file": ["a.fcs"], "day": 7.0, "population": "NK",
-    ...     "call": "detected", "total_events": 16, "donor_fraction": 0.375, "lod": 0.01})
+    ...     "call": "detected", "total_events": 16, "donor_fraction": 0.375,
+    ...     "fraction_low": 0.18, "fraction_high": 0.62, "lod": 0.01, "reason": ""})
     >>> axes = draw_donor_ridges(bins, calls, patient="P1", ax=Figure().add_subplot())
     >>> [text.get_text() for text in axes.texts]
-    ['Day 7', '37.5 %', 'donor share']
+    ['Day 7', '37.5 % (18–62)', 'donor share']
     """
     rows = ridge_rows(distributions, patient, population)
     calls = donor_cells[
@@ -135,10 +138,12 @@ def _share(told: pd.DataFrame) -> str:
         return ""
     row = told.iloc[0]
     if row["call"] == "not_evaluable":
-        return "not evaluable"
+        few = str(row["reason"]).startswith(TOO_FEW)
+        return f"too few cells ({row['total_events']:.0f})" if few else "not evaluable"
     if row["call"] == "not_detected":
         return f"< {100 * row['lod']:.2g} %"
-    return f"{100 * row['donor_fraction']:.3g} %"
+    low, high = (f"{100 * row[name]:.2g}" for name in ("fraction_low", "fraction_high"))
+    return f"{100 * row['donor_fraction']:.3g} % ({low}–{high})"
 
 
 def _dress(ax: Axes, rows: pd.DataFrame, n: int, scale: Scale | None) -> None:
