@@ -133,12 +133,16 @@ def _ends(gate: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _distances(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Return distances from the median in robust standard deviations of `least` or more."""
+    """Return distances from the median in robust standard deviations of `least` or more.
+
+    Each side has a spread of its own: after a transplant many tubes lie far to one side together.
+    """
     if np.count_nonzero(np.isfinite(values)) < FEWEST:
         return np.zeros(len(values))
-    away = values - np.nanmedian(values)
-    spread = 1.4826 * float(np.nanmedian(np.abs(away)))
-    return np.asarray(away / max(spread, least))
+    low, middle, high = np.nanpercentile(values, (25, 50, 75))
+    below, above = (max(half / 0.6745, least) for half in (middle - low, high - middle))
+    away = values - middle
+    return np.asarray(away / np.where(away < 0, below, above))
 
 
 def find_changed(results: Results, overrides: Sequence[Override]) -> list[str]:

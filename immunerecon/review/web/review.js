@@ -1439,7 +1439,7 @@ class Review {
     sheet.className = `irr-sheet ${all ? "irr-all" : "irr-series"}`;
     sheet.replaceChildren(
       h("div", { class: "irr-sheetbar" }, h(this.heading, { class: "irr-heading" }, name), h("label", {}, "Gate ", gates), h("label", {}, "Order ", order),
-        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual gate or share, ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}`)),
+        h("p", { class: "irr-legend" }, h("span", { class: "irr-key irr-odd" }, "▲"), " unusual gate or share, ", h("span", { class: "irr-key irr-low" }, "?"), ` low confidence: ${odd} of ${tubes.length}; `, h("span", { class: "irr-key irr-flag" }, "!"), " flagged tube")),
       h("ul", { class: "irr-grid" }, ...items),
     );
     for (const paint of this.painters.values()) paint();
@@ -1450,14 +1450,18 @@ class Review {
     const canvas = h("canvas", { "aria-hidden": "true" });
     canvas.style.width = canvas.style.height = `${side}px`;
     const value = h("span", { class: "irr-value" }, "…");
-    const label = this.view === "all" ? `${tube.patient} ${tellDay(tube.day)}, ${tube.panel}` : tellDay(tube.day);
+    const all = this.view === "all";
+    const label = all ? `${tube.patient} ${tellDay(tube.day)}` : tellDay(tube.day);
+    const role = tube.role === "draw" ? "" : ` ${tell(tube.role)}`;
+    const badge = standing.odd ? "▲" : standing.doubtful ? "?" : tube.status === "flagged" ? "!" : "";
     const button = h(
       "button",
       { type: "button", class: `irr-thumb${standing.odd ? " irr-odd" : ""}${standing.doubtful ? " irr-low" : ""}${tube.file === this.file ? " irr-current" : ""}`, "data-file": tube.file, onclick: () => { this.view = "tube"; this.openTube(tube.file, this.population); } },
       canvas,
-      standing.odd ? h("span", { class: "irr-badge", "aria-hidden": "true" }, "▲") : standing.doubtful ? h("span", { class: "irr-badge", "aria-hidden": "true" }, "?") : null,
-      h("span", { class: "irr-label" }, label, tube.role === "draw" ? "" : ` ${tell(tube.role)}`),
+      badge ? h("span", { class: `irr-badge${badge === "!" ? " irr-flag" : ""}`, "aria-hidden": "true" }, badge) : null,
+      h("span", { class: "irr-label" }, label, all ? "" : role),
       value,
+      all ? h("span", { class: "irr-label" }, tube.panel, role) : null,
     );
     const population = this.population;
     this.painters.set(tube.file, () => {
