@@ -141,6 +141,27 @@ def test_a_threshold_is_dragged_with_every_gate_on_it(page: Any, url: str, revie
     assert (override.threshold, override.file) == ("Viability", file)
 
 
+def test_a_point_is_dragged_and_holds_for_all_tubes_of_the_patient(
+    page: Any, url: str, review: Review
+) -> None:
+    file = open_tube(page, url)
+    pick(page, "NK")
+    before = shown_counts(page)
+    shape = answer(review, {"ask": "tube", "file": file}).content["gates"]
+    points = next(gate for gate in shape if gate["name"] == "NK")["gate"]["vertices"]
+    lowest = min(range(len(points)), key=lambda i: points[i][1])
+    drag(page, f"[data-handle='point {lowest}']", 0, -160)
+    until(page, lambda: count(page, "NK") < before["NK"])
+    after = shown_counts(page)
+    click(page, "input[value=patient]")
+    apply(page, review)
+    (override,) = load_overrides(review.path)
+    patient = review.results.samples.set_index("file").loc[file, "patient"]
+    assert (override.file, override.patient, override.population) == ("", patient, "NK")
+    assert (override.who, override.why) == ("AB", "CD3-dim lot")
+    assert python_counts(review, file) == after
+
+
 def test_the_keyboard_does_all_that_the_mouse_does(page: Any, url: str) -> None:
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys

@@ -491,7 +491,7 @@ class Review {
     try {
       told = await this.host.ask(message);
     } catch (error) {
-      this.alarm(`The program does not answer: ${error.message}`);
+      this.alarm(`The program does not answer (${error.message}). Start immunerecon review, or the notebook's kernel, again: what was applied is kept.`);
       throw error;
     }
     if (told.reply.error) {
