@@ -132,7 +132,9 @@ class ModelledEvents:
         -----
         One less the mean of ``p (1 - p)`` over the events, in units of the same for the share of
         the population: the missing information of a mixture's shares (Louis TA. J R Stat Soc B
-        1982;44:226-233).
+        1982;44:226-233). One sure event is added to the latter: where next to nothing of a
+        population is there, all of it is doubtful, and none of the parent's events would be left to
+        bound it by.
         """
         inside = self.kinds_in(parent) if parent else np.ones(len(self.shares), dtype=np.bool_)
         own = self.kinds_in(population)
@@ -144,7 +146,7 @@ class ModelledEvents:
         within = memberships[:, inside].sum(axis=1)
         chance = memberships[:, own].sum(axis=1) / np.maximum(within, 1e-12)
         lost = float(weights @ (within * chance * (1 - chance)))
-        missing = lost / (total * share * (1 - share))
+        missing = lost / (total * share * (1 - share) + 1)
         return float(np.clip(1 - missing, 0, 1))
 
     def certainty(self, population: str) -> float:
