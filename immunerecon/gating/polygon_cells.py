@@ -196,35 +196,48 @@ def _map_cells(vertices: Vertices, around: int = 0) -> _Cells | None:
     scaled = (corners - low) * steps  # in cells
     if np.abs(low * steps).max() * np.finfo(np.float32).eps > _ROUNDING / 4:
         return None  # so far from 0 that float32 does not tell the cells apart
-    middles = np.stack(np.meshgrid(*(np.arange(CELLS) + 0.5,) * 2, indexing="ij"), axis=-1)
-    points = middles.reshape(-1, 2) / steps + low
-    from flowutils.gating import points_in_polygon
-
-    inner = np.asarray(points_in_polygon(corners, points), dtype=bool).reshape(CELLS, CELLS)
-    sides, touched = _touched(middles, scaled, reach=0.5 + _ROUNDING + around)
+    sides, touched = _touched(scaled, reach=0.5 + _ROUNDING + around)
+    inner = _inner(corners, low, steps, touched)
     kinds = np.where(touched, _TOUCHED, np.where(inner, _INSIDE, _OUTSIDE)).astype(np.uint8)
     return _Cells(low, steps, np.pad(kinds, 1).ravel(), np.pad(sides, 1).ravel())
 
 
-def _touched(middles: Doubles, corners: Doubles, *, reach: float) -> tuple[NDArray[np.int16], Mask]:
+def _inner(corners: Doubles, low: Floats, steps: Floats, touched: Mask) -> Mask:
+    """Return which cells lie inside, of those that no side touches; others mean nothing.
+
+    No side runs between two neighbours that none touches, so one cell of each run is tested.
+    """
+    from flowutils.gating import points_in_polygon
+
+    begins = ~touched
+    begins[:, 1:] &= touched[:, :-1]
+    begins[:, 0] = True  # of every row, touched or not
+    first = np.argwhere(begins)
+    found = np.asarray(points_in_polygon(corners, (first + 0.5) / steps + low), dtype=np.bool_)
+    return np.asarray(found[np.cumsum(begins) - 1].reshape(touched.shape))
+
+
+def _touched(corners: Doubles, *, reach: float) -> tuple[NDArray[np.int16], Mask]:
     """Return which side touches each cell, and which cells one touches.
 
     A side touches a cell, widened to so far from its middle as `reach` says, when the two are
     apart along no axis, nor along the side's normal.
     """
-    sides = np.zeros(middles.shape[:2], dtype=np.int16)
-    number = np.zeros(middles.shape[:2], dtype=np.int16)
-    for side, (start, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
-        along, middle = end - start, (start + end) / 2
-        # The cells around the side, one more on each side for what rounding may add.
-        far = reach + np.abs(along) / 2 + 1
-        first, last = (middle - far).astype(int).clip(0), (middle + far).astype(int).clip(0) + 1
-        window = slice(first[0], last[0]), slice(first[1], last[1])
-        away = middles[window] - middle
-        near = np.abs(away) <= reach + np.abs(along) / 2
-        across = np.abs(away[..., 0] * along[1] - away[..., 1] * along[0])
-        touches = near.all(axis=-1) & (across <= reach * np.abs(along).sum())
-        sides[window][touches] = side
-        number[window] += touches
+    sides = np.zeros((CELLS, CELLS), dtype=np.int16)
+    number = np.zeros((CELLS, CELLS), dtype=np.int16)
+    ends = np.roll(corners, -1, axis=0)
+    alongs, middles = ends - corners, (corners + ends) / 2
+    fars = reach + np.abs(alongs) / 2
+    # Cells whose middles are no farther than that along either axis.
+    firsts = np.ceil(middles - fars - 0.5).astype(int).clip(0, CELLS)
+    lasts = (np.floor(middles + fars - 0.5).astype(int) + 1).clip(0, CELLS)
+    limits = reach * np.abs(alongs).sum(axis=1)
+    places = np.arange(CELLS) + 0.5
+    for side, ((left, low), (right, high)) in enumerate(zip(firsts, lasts, strict=True)):
+        (wide, tall), (x, y) = alongs[side], middles[side]
+        across = ((places[left:right] - x) * tall)[:, None] - (places[low:high] - y) * wide
+        touches = np.abs(across) <= limits[side]
+        sides[left:right, low:high][touches] = side
+        number[left:right, low:high] += touches
     sides[number > 1] = _SEVERAL
     return sides, number > 0
