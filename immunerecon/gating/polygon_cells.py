@@ -20,6 +20,7 @@ Vertices = tuple[tuple[float, float], ...]
 
 CELLS = 96  # along each side; with more, fewer events are near an edge, and the map is made slower
 _MANY_EVENTS = 20_000
+_BLOCK = 2_048  # points held against all sides at a time
 _MARGIN = 0.01  # of the polygon's extent; beyond it a point is outside without a look
 _ROUNDING = 0.5  # of a cell, by which an event's place may be off
 _FARTHEST = 16  # cells; with a margin beyond it a map tells nothing
@@ -101,14 +102,15 @@ def _near_sides(points: Floats, sides: NDArray[Any], vertices: Vertices, margin:
     near = np.zeros(sides.size, dtype=np.bool_)
     one, several = np.flatnonzero(sides != _SEVERAL), np.flatnonzero(sides == _SEVERAL)
     near[one] = _near_side(points[:, one], starts[:, sides[one]], ends[:, sides[one]], margin)
-    others = points[:, several]
-    for side in range(len(vertices)):
-        near[several] |= _near_side(others, starts[:, [side]], ends[:, [side]], margin)
+    for first in range(0, several.size, _BLOCK):
+        some = several[first : first + _BLOCK]  # a row each, a column a side
+        every = _near_side(points[:, some, None], starts[:, None], ends[:, None], margin)
+        near[some] = every.any(axis=1)
     return near
 
 
 def _near_side(points: Floats, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
-    """Return which points, shape (2, n), a side passes within the margin; one each, or for all."""
+    """Return which points, coordinates first, a side passes within the margin; they broadcast."""
     along, away = end - start, points - start
     across = np.abs(away[0] * along[1] - away[1] * along[0])
     near = across <= np.abs(along[1]) * margin[0] + np.abs(along[0]) * margin[1]
