@@ -125,7 +125,9 @@ def fit_group(
         ]
         residuals = _residuals(moments, mixture, offsets, evidence[0].slopes)
         shifts = solve_shifts(residuals, levers, centres=centres, spread=spread)
-        offsets = moved_means(mixture.means, residuals, levers, shifts.gains) - mixture.means
+        known = batches if step > _BATCHES_FROM else None
+        centred = moved_means(mixture.means, residuals, levers, shifts.gains, batches=known)
+        offsets = centred - mixture.means
         left = residuals.distance - offsets
         mixture = _maximise(mixture, start, moments, left=left, tails=tails)
         if step == _BATCHES_FROM:

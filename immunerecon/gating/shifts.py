@@ -16,6 +16,7 @@ from immunerecon.gating.features import SLOPE_GRID
 Doubles = NDArray[np.float64]
 
 OWN_WOBBLE = 0.008  # display; of one kind of cell in one tube, beside the gain
+FARTHEST_WOBBLE = 3.0  # standard errors, at which half as much is believed
 TUBE_SPREAD = 0.08  # log gain; between tubes of one batch: pipetting, staining
 BATCH_SPREAD = 0.5  # log gain; between batches
 ACTIVATION_SPREAD = 1.0  # log intensity; of a marker that activation changes
@@ -173,9 +174,46 @@ def expected_activation(
     return added, spread
 
 
-def moved_means(means: Doubles, residuals: Residuals, which: Levers, gains: Doubles) -> Doubles:
-    """Return the means of every tube, shape (t, k, d): moved by its gains, and by what is left."""
+def moved_means(
+    means: Doubles,
+    residuals: Residuals,
+    which: Levers,
+    gains: Doubles,
+    *,
+    batches: NDArray[np.intp] | None = None,
+) -> Doubles:
+    """Return the means of every tube, moved by its gains, and by what is left of each kind.
+
+    Parameters
+    ----------
+    means : ndarray, shape (k, d)
+        Of the group.
+    residuals, which, gains
+        Where the kinds lie, and what moves them.
+    batches : ndarray of int, shape (t,)
+        Once they are known, a kind that lies far from where it lies in the other tubes of its batch
+        is not believed: other cells took its place, as monocytes do where there are no NK cells,
+        and a kind that followed them would take more of them.
+
+    Returns
+    -------
+    ndarray, shape (t, k, d)
+    """
     by_gain = residuals.slopes * gains[:, which.of_mean]
     left = residuals.distance - by_gain
-    kept = OWN_WOBBLE**2 / (OWN_WOBBLE**2 + residuals.variance)
+    variance = OWN_WOBBLE**2 + residuals.variance
+    kept = OWN_WOBBLE**2 / variance
+    if batches is not None:
+        apart = np.square(left - _of_batch(left, 1 / variance, batches)) / variance
+        kept = kept / (1 + np.square(apart / FARTHEST_WOBBLE**2))
     return np.asarray(means + by_gain + kept * left)
+
+
+def _of_batch(left: Doubles, weight: Doubles, batches: NDArray[np.intp]) -> Doubles:
+    """Return the weighted mean of each tube's batch; 0 where it has no events of a kind."""
+    common = np.zeros_like(left)
+    for batch in np.unique(batches):
+        own = batches == batch
+        total = weight[own].sum(axis=0)
+        common[own] = (weight[own] * left[own]).sum(axis=0) / np.where(total > 0, total, 1)
+    return common
