@@ -193,10 +193,10 @@ def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: int) 
     list
         In the order of `things`; the same bits whatever the number of processes.
     """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
     if workers > 1 and len(things) > 1:
+        from joblib import Parallel, delayed
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
         try:
             return list(Parallel(n_jobs=workers)(delayed(_apart)(function, t) for t in things))
         except BrokenProcessPool:
