@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from immunerecon.cytometry.transforms import Linear, Logicle, Scale
-from immunerecon.gating.dimensions import FILE, UNCOMPENSATED, Dimension
-from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.dimensions import FILE, UNCOMPENSATED, Dimension
+from immunerecon.gating.geometry.exact_scale import exact_of
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 
 TOP = 262144.0
 SCATTER = ("FSC-A", "FSC-H", "SSC-A")

@@ -21,8 +21,8 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.transforms import Linear
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
-from immunerecon.gating.features import features
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.models.features import features
 from immunerecon.gating.placement import ALONE
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.study.panel import find_markers

@@ -20,8 +20,8 @@ from immunerecon.cytometry.transforms import Linear, Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
-from immunerecon.gating.features import is_scatter
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.models.features import is_scatter
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import Compensation, TubeJob, compensated, markers_of, open_tube
 from immunerecon.pipeline.scales import choose_scales

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from immunerecon.cytometry.compensation import compensate, spillover_from_keyword
 from immunerecon.cytometry.fcs import read_fcs
-from immunerecon.gating.dimensions import FILE, Events, spectrum_of
 from immunerecon.gating.exchange.gating_ml import gating_ml
+from immunerecon.gating.geometry.dimensions import FILE, Events, spectrum_of
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 
 COLUMNS = 16

@@ -15,8 +15,8 @@ from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
-from immunerecon.gating.features import is_scatter
 from immunerecon.gating.gated_tube import GatedTube
+from immunerecon.gating.models.features import is_scatter
 from immunerecon.gating.placement import ALONE
 from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.strategy_file import load_strategy

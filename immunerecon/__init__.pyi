@@ -8,7 +8,7 @@ from .errors import (
 )
 from .gating.engine import gate_tube as gate_tube
 from .gating.gated_tube import GatedTube as GatedTube
-from .gating.override_file import load_overrides as load_overrides
+from .gating.overrides.override_file import load_overrides as load_overrides
 from .gating.pictures import picture_gates as picture_gates
 from .gating.strategy import Strategy as Strategy
 from .gating.strategy_file import load_strategy as load_strategy

@@ -11,9 +11,9 @@ from immunerecon.cytometry.compensation import compensate
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.spillover import spillover_from_keyword
 from immunerecon.cytometry.transforms import Linear, Logicle
-from immunerecon.gating.batches import find_batches
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
+from immunerecon.gating.models.batches import find_batches
 from immunerecon.gating.placement import ALONE
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.simulate.conditions import Conditions

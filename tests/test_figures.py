@@ -34,7 +34,7 @@ from immunerecon.figures.patients import course_data
 from immunerecon.figures.saving import render_figure
 from immunerecon.figures.sheets import draw_tubes, sheet_data
 from immunerecon.figures.style import OKABE_ITO, POPULATION_LOOKS, points
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as a layout that failed
@@ -526,7 +526,7 @@ import hashlib, sys
 import numpy as np
 from immunerecon.figures import gating_tree
 from immunerecon.figures.saving import render_figure
-from immunerecon.gating.gates import Range, RectangleGate
+from immunerecon.gating.geometry.gates import Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture
 counts = np.random.default_rng(0).poisson(2, (96, 96)).astype(np.uint32)
 gate = RectangleGate({"CD3": Range(high=0.5), "CD56": Range(low=0.4)})

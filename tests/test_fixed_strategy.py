@@ -10,11 +10,11 @@ from ruamel.yaml import YAML
 
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import Events
 from immunerecon.gating.exchange.gating_document import gate_all_events
 from immunerecon.gating.exchange.gating_ml_import import load_gating_ml
 from immunerecon.gating.fixed_strategy import fixed_strategy
-from immunerecon.gating.overrides import Override
+from immunerecon.gating.geometry.dimensions import Events
+from immunerecon.gating.overrides.applied_overrides import Override
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.results import load_results
 from immunerecon.pipeline.run import regate, run_study

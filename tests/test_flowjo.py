@@ -11,9 +11,9 @@ import pytest
 
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import UNCOMPENSATED, Events
 from immunerecon.gating.exchange.flowjo import flowjo_samples, load_flowjo, short_names
 from immunerecon.gating.exchange.gating_document import gate_all_events
+from immunerecon.gating.geometry.dimensions import UNCOMPENSATED, Events
 from immunerecon.pipeline.run import run_study
 from immunerecon.study.folder import read_study
 

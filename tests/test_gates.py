@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
 
 
 def test_lower_bound_is_inside_and_upper_bound_is_not():

@@ -15,23 +15,23 @@ from immunerecon.cytometry.compensation import Spillover, compensate
 from immunerecon.cytometry.quality import Cleaning, clean
 from immunerecon.cytometry.transforms import Logicle
 from immunerecon.cytometry.tube import Channel, Tube
-from immunerecon.gating.dimensions import (
+from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
+from immunerecon.gating.exchange.gating_document import GatingDocument, gate_all_events
+from immunerecon.gating.exchange.gating_ml import gating_ml
+from immunerecon.gating.exchange.gating_ml_import import read_gating_ml
+from immunerecon.gating.exchange.xml_names import decode_name, encode_name
+from immunerecon.gating.gated_tube import PlacedGate
+from immunerecon.gating.geometry.dimensions import (
     Dimension,
     Events,
     Ratio,
     SpectrumMatrix,
     spectrum_of,
 )
-from immunerecon.gating.exact_scale import ExactScale, exact_of
-from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
-from immunerecon.gating.exchange.gating_document import GatingDocument, gate_all_events
-from immunerecon.gating.exchange.gating_ml import gating_ml
-from immunerecon.gating.exchange.gating_ml_import import read_gating_ml
-from immunerecon.gating.exchange.xml_names import decode_name, encode_name
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
-from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.overrides import Override
+from immunerecon.gating.geometry.exact_scale import ExactScale, exact_of
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate, Reference
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.overrides.applied_overrides import Override
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.pipeline.results import Results, load_results
 from immunerecon.pipeline.run import run_study

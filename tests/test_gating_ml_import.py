@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies as st
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.tube import Channel, Tube
 from immunerecon.errors import CompensationError, ImmunereconError, MarkerError, StrategyError
-from immunerecon.gating.dimensions import Events
 from immunerecon.gating.exchange.gating_document import GatingDocument, gate_all_events
 from immunerecon.gating.exchange.gating_ml_import import load_gating_ml, read_gating_ml
+from immunerecon.gating.geometry.dimensions import Events
 
 NAMES = " ".join(
     f'xmlns:{prefix}="http://www.isac-net.org/std/Gating-ML/v2.0/{part}"'

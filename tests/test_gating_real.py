@@ -12,7 +12,7 @@ from immunerecon.cytometry.spillover import spillover_from_keyword
 from immunerecon.cytometry.transforms import logicle_width, scale_for
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
-from immunerecon.gating.gates import RectangleGate
+from immunerecon.gating.geometry.gates import RectangleGate
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.study.panel import find_markers
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from immunerecon.gating.mixture import Mixture, fit_tails, log_densities, mixing_shares, stray_cells
-from immunerecon.gating.shifts import (
+from immunerecon.gating.models.mixture import (
+    Mixture,
+    fit_tails,
+    log_densities,
+    mixing_shares,
+    stray_cells,
+)
+from immunerecon.gating.models.shifts import (
     Residuals,
     Shifts,
     expected_activation,

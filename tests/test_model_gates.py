@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from immunerecon.gating.cell_types import CellType
 from immunerecon.gating.engine import gate_tube
 from immunerecon.gating.exchange.gating_ml import gating_ml
-from immunerecon.gating.mixture import Mixture
-from immunerecon.gating.model_gates import gate_by_model
-from immunerecon.gating.modelled import model_events
+from immunerecon.gating.models.cell_types import CellType
+from immunerecon.gating.models.mixture import Mixture
+from immunerecon.gating.models.model_gates import gate_by_model
+from immunerecon.gating.models.modelled import model_events
+from immunerecon.gating.models.strata import stratified_sample
 from immunerecon.gating.placement import Placement
-from immunerecon.gating.strata import stratified_sample
 from immunerecon.gating.strategy import Selection
 from immunerecon.pipeline.jobs import compensated, events_of, markers_of, open_tube
 from immunerecon.pipeline.plan import plan_study

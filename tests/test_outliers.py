@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from immunerecon.gating.gates import Range, RectangleGate
+from immunerecon.gating.geometry.gates import Range, RectangleGate
 from immunerecon.gating.outliers import APART, outlier_scores
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 

@@ -14,8 +14,8 @@ from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.errors import StrategyError, StudyError
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.overrides import (
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.overrides.applied_overrides import (
     Override,
     apply_overrides,
     load_overrides,

@@ -5,7 +5,7 @@ import pytest
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Range, RectangleGate
+from immunerecon.gating.geometry.gates import Range, RectangleGate
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flowutils.gating import points_in_polygon
 
-from immunerecon.gating.polygon_cells import points_inside, points_inside_and_near
+from immunerecon.gating.geometry.polygon_cells import points_inside, points_inside_and_near
 
 STAR = ((0.5, 1.0), (0.2, 0.1), (0.95, 0.65), (0.05, 0.65), (0.8, 0.1))  # crosses itself
 SHAPES = {

@@ -16,7 +16,7 @@ from matplotlib.image import imread, imsave
 
 from immunerecon.figures.courses import Limits
 from immunerecon.figures.trees import gating_tree
-from immunerecon.gating.gates import Range, RectangleGate
+from immunerecon.gating.geometry.gates import Range, RectangleGate
 from immunerecon.gating.pictures import GatePicture
 from immunerecon.report.attention import find_attention
 from immunerecon.report.cohort_tables import persistence_rows, recovery_rows

@@ -11,7 +11,7 @@ from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.spillover import spillover_from_keyword
 from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.gating.engine import gate_tube
-from immunerecon.gating.features import is_scatter
+from immunerecon.gating.models.features import is_scatter
 from immunerecon.gating.residual_spillover import residual_spillover, spillover_flags
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.simulate.conditions import Conditions

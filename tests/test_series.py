@@ -12,7 +12,7 @@ from immunerecon.cytometry.spillover import spillover_from_keyword
 from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.engine import evidence_of, gate_tube
-from immunerecon.gating.features import is_scatter
+from immunerecon.gating.models.features import is_scatter
 from immunerecon.gating.series import believed, brightness_flags
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.simulate.conditions import Conditions

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from immunerecon.gating.shifts import Residuals, moved_means, name_levers
+from immunerecon.gating.models.shifts import Residuals, moved_means, name_levers
 
 
 def test_a_kind_that_leaves_its_batch_is_not_followed_and_a_whole_batch_is() -> None:

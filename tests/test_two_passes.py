@@ -13,8 +13,8 @@ from immunerecon.cytometry.transforms import Linear, Logicle
 from immunerecon.errors import TubeError
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.engine import evidence_of
-from immunerecon.gating.features import columns_of
-from immunerecon.gating.rescaling import rescale_evidence
+from immunerecon.gating.models.features import columns_of
+from immunerecon.gating.models.rescaling import rescale_evidence
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import TubeJob, compensated_for, markers_of, open_tube
 from immunerecon.pipeline.scales import choose_scales

@@ -47,7 +47,7 @@ def draw_gate(
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> from immunerecon.gating.geometry.gates import Range, RectangleGate
     >>> gate = RectangleGate({"CD3": Range(high=0.5), "CD56": Range(low=0.4)})
     >>> counts = np.zeros((96, 96), dtype=np.uint32)
     >>> picture = GatePicture("NK", "Lymphocytes", "CD3", "CD56", counts, gate, 0, 0, "data", 1.0)

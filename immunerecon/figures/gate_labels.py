@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from immunerecon.figures.gate_shapes import gate_corners
-from immunerecon.gating.gates import RectangleGate
+from immunerecon.gating.geometry.gates import RectangleGate
 from immunerecon.gating.pictures import BINS, HIGH, LOW, GatePicture
 
 _GAP = 0.012  # of the display, between a gate or the frame and a label

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.patches import Patch, Polygon, Rectangle
 from numpy.typing import NDArray
 
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
 from immunerecon.gating.pictures import HIGH, LOW, GatePicture
 
 
@@ -14,7 +14,7 @@ def gate_corners(picture: GatePicture) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import RectangleGate
+    >>> from immunerecon.gating.geometry.gates import RectangleGate
     >>> counts = np.zeros((96, 96), dtype=np.uint32)
     >>> gate = RectangleGate({"CD3": Range(0.2, 0.5)})
     >>> gate_corners(GatePicture("T", "", "CD3", "SSC-A", counts, gate, 0, 0, "data", 1.0)).tolist()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.evidence import TubeEvidence
-from immunerecon.gating.group_model import GroupModel, fit_group
+from immunerecon.gating.models.group_model import GroupModel, fit_group
 from immunerecon.gating.placement import Placement
 from immunerecon.gating.series import believed, brightness_flags, reference_brightness
 from immunerecon.gating.standard_errors import borrowed_error

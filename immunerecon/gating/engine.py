@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import MarkerError
-from immunerecon.gating.dimensions import Events
 from immunerecon.gating.evidence import TubeEvidence, collect_evidence
 from immunerecon.gating.gated_tube import GatedTube
-from immunerecon.gating.overrides import Override, apply_overrides
+from immunerecon.gating.geometry.dimensions import Events
+from immunerecon.gating.geometry.scale import Scale
+from immunerecon.gating.overrides.applied_overrides import Override, apply_overrides
 from immunerecon.gating.placed_gates import LOW_CONFIDENCE, PlacedGates, apply_gates
 from immunerecon.gating.placement import ALONE, Placement
-from immunerecon.gating.scale import Scale
 from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.tree import Tree, grow_tree
 

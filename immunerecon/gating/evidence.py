@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.cell_types import CellType, cell_types
-from immunerecon.gating.features import features, gain_slopes
 from immunerecon.gating.gated_tube import Indices
-from immunerecon.gating.scale import Scale
+from immunerecon.gating.geometry.scale import Scale
+from immunerecon.gating.models.cell_types import CellType, cell_types
+from immunerecon.gating.models.features import features, gain_slopes
 from immunerecon.gating.strategy import ModelRule
 from immunerecon.gating.tree import Tree
 

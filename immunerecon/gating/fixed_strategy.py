@@ -5,13 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from immunerecon.gating.dimensions import Dimension
-from immunerecon.gating.exact_scale import ExactScale
 from immunerecon.gating.exchange.gating_document import GatingDocument
-from immunerecon.gating.gate_kinds import EllipsoidGate
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
-from immunerecon.gating.rescaled_gates import rescaled
+from immunerecon.gating.geometry.dimensions import Dimension
+from immunerecon.gating.geometry.exact_scale import ExactScale
+from immunerecon.gating.geometry.gate_kinds import EllipsoidGate
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, RectangleGate
+from immunerecon.gating.geometry.rescaled_gates import rescaled
 from immunerecon.gating.strategy import PopulationRule, Strategy
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from immunerecon.gating.gate_kinds import BooleanGate
 from immunerecon.gating.gated_tube import PlacedGate
+from immunerecon.gating.geometry.gate_kinds import BooleanGate
 
 
 def gates_in_order(

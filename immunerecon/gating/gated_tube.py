@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.gates import Gate
+from immunerecon.gating.geometry.gates import Gate
 from immunerecon.gating.strategy import Signed
 
 if TYPE_CHECKING:

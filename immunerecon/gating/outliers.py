@@ -41,7 +41,7 @@ def outlier_scores(
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import RectangleGate
+    >>> from immunerecon.gating.geometry.gates import RectangleGate
     >>> def tube(place):
     ...     counts = np.zeros((96, 96), dtype=np.uint32)
     ...     counts[place, 40] = 200

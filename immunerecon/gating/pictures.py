@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
-from immunerecon.gating.gates import Gate
+from immunerecon.gating.geometry.gates import Gate
 
 Bins = NDArray[np.uint8]
 
@@ -97,7 +97,7 @@ def shown_on(gate: Gate, columns: Collection[str]) -> tuple[str, str]:
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> from immunerecon.gating.geometry.gates import Range, RectangleGate
     >>> shown_on(RectangleGate({"Viability": Range(high=0.5)}), ["Viability", "SSC-A"])
     ('Viability', 'SSC-A')
     """

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.dimensions import Events
-from immunerecon.gating.edges import inside_and_near_edge
-from immunerecon.gating.gate_kinds import BooleanGate
 from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import GatedTube, Indices, PlacedGate
-from immunerecon.gating.gates import Gate, Range, RectangleGate
+from immunerecon.gating.geometry.dimensions import Events
+from immunerecon.gating.geometry.edges import inside_and_near_edge
+from immunerecon.gating.geometry.gate_kinds import BooleanGate
+from immunerecon.gating.geometry.gates import Gate, Range, RectangleGate
 from immunerecon.gating.strategy import Signed
 
 Columns = Mapping[str, NDArray[np.float32]]
@@ -128,7 +128,7 @@ def apply_gates(placed: PlacedGates, columns: Columns, exact: Events | None = No
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> from immunerecon.gating.geometry.gates import Range, RectangleGate
     >>> gates = (
     ...     PlacedGate("T", "", RectangleGate({"CD3": Range(low=0.5)})),
     ...     PlacedGate("others", "", None, without="T"),

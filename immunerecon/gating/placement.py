@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.mixture import Mixture
+from immunerecon.gating.models.mixture import Mixture
 
 Doubles = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import robust_spread
 from immunerecon.gating.evidence import TubeEvidence
-from immunerecon.gating.features import SLOPE_GRID, is_scatter
+from immunerecon.gating.models.features import SLOPE_GRID, is_scatter
 
 Doubles = NDArray[np.float64]
 

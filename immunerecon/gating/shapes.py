@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Evidence, place_boundary, robust_spread
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
 
 Values = Mapping[str, NDArray[np.float32]]
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import Dimension, SpectrumMatrix
-from immunerecon.gating.gates import Gate
+from immunerecon.gating.geometry.dimensions import Dimension, SpectrumMatrix
+from immunerecon.gating.geometry.gates import Gate
 
 _SIGNED = re.compile(r"\s*(\S.*?)([+-])(?=\s|$)")
 

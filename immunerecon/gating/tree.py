@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
-from immunerecon.gating.cell_types import cell_types
 from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import Indices, PlacedGate
-from immunerecon.gating.gates import Gate
-from immunerecon.gating.model_gates import ModelGate, gate_by_model, what_is_left
-from immunerecon.gating.modelled import ModelledEvents, model_events
+from immunerecon.gating.geometry.gates import Gate
+from immunerecon.gating.geometry.scale import Scale
+from immunerecon.gating.models.cell_types import cell_types
+from immunerecon.gating.models.model_gates import ModelGate, gate_by_model, what_is_left
+from immunerecon.gating.models.modelled import ModelledEvents, model_events
+from immunerecon.gating.models.planes import gating_plane
 from immunerecon.gating.placed_gates import between_boundaries, events_inside
 from immunerecon.gating.placement import ALONE, Placement
-from immunerecon.gating.planes import gating_plane
-from immunerecon.gating.scale import Scale
 from immunerecon.gating.shapes import bead_gate, singlet_gate
 from immunerecon.gating.standard_errors import standard_error
 from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection, Signed, Strategy

@@ -11,11 +11,11 @@ import numpy as np
 from immunerecon.cytometry.fcs import KEPT_KEYWORDS
 from immunerecon.cytometry.fcs_parameters import printable
 from immunerecon.cytometry.tube import Channel, Tube
-from immunerecon.gating.dimensions import FILE, Dimension, spectrum_of
-from immunerecon.gating.exact_scale import exact_of
 from immunerecon.gating.exchange.gating_document import GatingDocument
 from immunerecon.gating.exchange.gating_ml import gating_ml
 from immunerecon.gating.exchange.gating_ml_import import read_gating_ml
+from immunerecon.gating.geometry.dimensions import FILE, Dimension, spectrum_of
+from immunerecon.gating.geometry.exact_scale import exact_of
 from immunerecon.interop.extras import require
 from immunerecon.interop.fcs import write_population
 from immunerecon.interop.gated import GatedEvents

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import Problem, StrategyError, StudyError
-from immunerecon.gating.dimensions import UNCOMPENSATED, Dimension
 from immunerecon.gating.exchange.flowjo import flowjo_samples, load_flowjo
 from immunerecon.gating.exchange.gating_document import GatingDocument
 from immunerecon.gating.exchange.gating_ml_import import load_gating_ml
-from immunerecon.gating.linear_gates import linear_gate
-from immunerecon.gating.override import SCOPES, Override
+from immunerecon.gating.geometry.dimensions import UNCOMPENSATED, Dimension
+from immunerecon.gating.geometry.linear_gates import linear_gate
+from immunerecon.gating.overrides.override import SCOPES, Override
 from immunerecon.pipeline.jobs import TubeJob, markers_of, open_tube, spillover_for
 from immunerecon.pipeline.plan import plan_study
 from immunerecon.study.folder import Study

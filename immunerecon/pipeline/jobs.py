@@ -14,10 +14,10 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import TubeError
-from immunerecon.gating.dimensions import FILE, Dimension, Events, spectrum_of
 from immunerecon.gating.engine import display_columns
-from immunerecon.gating.exact_scale import exact_of
-from immunerecon.gating.override import Override
+from immunerecon.gating.geometry.dimensions import FILE, Dimension, Events, spectrum_of
+from immunerecon.gating.geometry.exact_scale import exact_of
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy
 from immunerecon.pipeline.records import Record

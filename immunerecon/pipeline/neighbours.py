@@ -12,8 +12,8 @@ from immunerecon.gating.borrowing import TubeIdentity, borrow
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.engine import evidence_of
 from immunerecon.gating.evidence import TubeEvidence
+from immunerecon.gating.models.rescaling import rescale_evidence
 from immunerecon.gating.placement import Placement
-from immunerecon.gating.rescaling import rescale_evidence
 from immunerecon.pipeline.companies import companies
 from immunerecon.pipeline.jobs import TubeJob, markers_of
 from immunerecon.pipeline.records import Record

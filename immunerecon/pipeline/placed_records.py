@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate, Reference
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.placed_gates import PlacedGates
 from immunerecon.gating.strategy import Signed
 from immunerecon.pipeline.records import Record

@@ -20,7 +20,7 @@ from immunerecon.cytometry.tube import Tube
 from immunerecon.enumeration.population_table import TubeVolume
 from immunerecon.errors import CompensationError, StrategyError, TubeError
 from immunerecon.gating.exchange.flowjo import flowjo_samples
-from immunerecon.gating.override import Override
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.strategy import Strategy
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.jobs import Compensation, TubeJob, markers_of

@@ -11,7 +11,7 @@ import pandas as pd
 from immunerecon.errors import ResultsError
 from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
-from immunerecon.gating.override import Override
+from immunerecon.gating.overrides.override import Override
 from immunerecon.pipeline.acquisitions import acquisition_facts
 from immunerecon.pipeline.course import course_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError

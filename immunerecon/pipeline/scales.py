@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from immunerecon.cytometry.transforms import Arcsinh, Linear, Logicle, Scale, scale_for
 from immunerecon.cytometry.tube import Channel
-from immunerecon.gating.exact_scale import PARAMETERS, ExactScale
+from immunerecon.gating.geometry.exact_scale import PARAMETERS, ExactScale
 from immunerecon.pipeline.records import Record
 
 _SCATTER = ("FSC", "SSC")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.gating.override import Override
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.pipeline.contents import identified
 from immunerecon.pipeline.crews import Crew, processes_of

@@ -15,7 +15,7 @@ from immunerecon.gating.engine import place_gates
 from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
 from immunerecon.gating.exchange.gating_ml import gating_ml
 from immunerecon.gating.gated_tube import GatedTube
-from immunerecon.gating.overrides import apply_overrides
+from immunerecon.gating.overrides.applied_overrides import apply_overrides
 from immunerecon.gating.pictures import GatePicture, picture_gates
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.pipeline.jobs import TubeJob, columns_of, compensated_for, events_of, open_tube

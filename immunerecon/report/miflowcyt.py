@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.gating.exact_scale import PARAMETERS
+from immunerecon.gating.geometry.exact_scale import PARAMETERS
 from immunerecon.report.contents import ReportData
 from immunerecon.report.flow import ROLES
 from immunerecon.report.wording import tell_count, tell_day

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from immunerecon.gating.override import Override
-from immunerecon.gating.overrides import overrides_for
+from immunerecon.gating.overrides.applied_overrides import overrides_for
+from immunerecon.gating.overrides.override import Override
 from immunerecon.pipeline.results import Results
 from immunerecon.pipeline.tube_overrides import overrides_of_run
 

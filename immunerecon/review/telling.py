@@ -7,9 +7,9 @@ from typing import Any
 
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.figures.axes import display_ticks
-from immunerecon.gating.gate_kinds import BooleanGate
 from immunerecon.gating.gated_tube import GatedTube, PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, RectangleGate
+from immunerecon.gating.geometry.gate_kinds import BooleanGate
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, RectangleGate
 from immunerecon.gating.pictures import shown_on
 from immunerecon.gating.placed_gates import PlacedGates
 
@@ -56,7 +56,7 @@ def tell_geometry(gate: Gate | None) -> dict[str, Any] | None:
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range, RectangleGate
+    >>> from immunerecon.gating.geometry.gates import Range, RectangleGate
     >>> tell_geometry(RectangleGate({"CD3": Range(high=0.5)}))
     {'kind': 'rectangle', 'ranges': {'CD3': {'high': 0.5}}}
     """

@@ -21,7 +21,7 @@ from immunerecon.cytometry.transforms import scale_for
 from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import StrategyError, StudyError
 from immunerecon.gating.engine import gate_tube
-from immunerecon.gating.gates import PolygonGate
+from immunerecon.gating.geometry.gates import PolygonGate
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.interop import GatedEvents, flowcytometrytools as interop

@@ -8,9 +8,9 @@ import pytest
 
 from immunerecon.cytometry.fcs import read_fcs
 from immunerecon.cytometry.spillover import spillover_from_keyword
-from immunerecon.gating.dimensions import FILE, Events, spectrum_of
 from immunerecon.gating.engine import gate_tube
 from immunerecon.gating.exchange.gating_document import gate_all_events
+from immunerecon.gating.geometry.dimensions import FILE, Events, spectrum_of
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.interop import GatedEvents, flowkit as interop

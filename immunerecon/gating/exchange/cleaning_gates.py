@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from immunerecon.cytometry.quality import Cleaning, is_forward_scatter
 from immunerecon.cytometry.tube import Tube
-from immunerecon.gating.dimensions import Dimension
-from immunerecon.gating.gate_kinds import BooleanGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, Range, RectangleGate
+from immunerecon.gating.geometry.dimensions import Dimension
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, Reference
+from immunerecon.gating.geometry.gates import Gate, Range, RectangleGate
 
 _ABOVE_ZERO = float(np.nextafter(np.float32(0), np.float32(1)))
 _LARGEST = float(np.finfo(np.float32).max)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import SpectrumMatrix
 from immunerecon.gating.exchange.flowjo_gates import WorkspaceGates
 from immunerecon.gating.exchange.gating_document import GatingDocument
 from immunerecon.gating.exchange.gating_ml_xml import check_xml
 from immunerecon.gating.gate_order import gates_in_order
+from immunerecon.gating.geometry.dimensions import SpectrumMatrix
 
 LARGEST = 200_000_000  # bytes
 MOST_ELEMENTS = 5_000_000

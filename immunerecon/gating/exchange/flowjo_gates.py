@@ -8,12 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.crossings import crosses_itself
-from immunerecon.gating.dimensions import UNCOMPENSATED, Dimension, SpectrumMatrix
-from immunerecon.gating.exact_scale import ExactScale
-from immunerecon.gating.gate_kinds import BooleanGate, Operation, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.crossings import crosses_itself
+from immunerecon.gating.geometry.dimensions import UNCOMPENSATED, Dimension, SpectrumMatrix
+from immunerecon.gating.geometry.exact_scale import ExactScale
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, Operation, Reference
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 
 # FlowKit has no types; its objects are told by the names of their classes, so that this module
 # can be imported without it.

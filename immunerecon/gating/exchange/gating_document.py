@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import Dimension, Events, SpectrumMatrix
-from immunerecon.gating.gate_kinds import BooleanGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
+from immunerecon.gating.geometry.dimensions import Dimension, Events, SpectrumMatrix
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, Reference
 
 Mask = NDArray[np.bool_]
 

@@ -9,18 +9,18 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from immunerecon.gating.dimensions import (
+from immunerecon.gating.exchange.xml_names import encode_name
+from immunerecon.gating.gated_tube import PlacedGate
+from immunerecon.gating.geometry.dimensions import (
     FILE,
     UNCOMPENSATED,
     Dimension,
     Ratio,
     SpectrumMatrix,
 )
-from immunerecon.gating.exact_scale import PARAMETERS, ExactScale
-from immunerecon.gating.exchange.xml_names import encode_name
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Reference
-from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import PolygonGate, RectangleGate
+from immunerecon.gating.geometry.exact_scale import PARAMETERS, ExactScale
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate, Reference
+from immunerecon.gating.geometry.gates import PolygonGate, RectangleGate
 
 _OUTLINE = (
     "Outline of a kind of cells that a model placed; the counts of record are the model's and "
@@ -64,7 +64,7 @@ def gating_ml(
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range
+    >>> from immunerecon.gating.geometry.gates import Range
     >>> gate = PlacedGate("T", "", RectangleGate({"CD3": Range(low=0.5)}))
     >>> scale = ExactScale("logicle", 262144, w=0.5, m=4.5)
     >>> xml = gating_ml([gate], dimensions={"CD3": Dimension("FITC-A", FILE, scale)}, matrices={})

@@ -8,8 +8,6 @@ from typing import cast
 from xml.etree.ElementTree import Element
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.crossings import crosses_itself
-from immunerecon.gating.dimensions import FILE, UNCOMPENSATED, Dimension
 from immunerecon.gating.exchange.gating_ml_scales import Definitions
 from immunerecon.gating.exchange.gating_ml_xml import (
     DATA,
@@ -21,9 +19,11 @@ from immunerecon.gating.exchange.gating_ml_xml import (
     text_of,
 )
 from immunerecon.gating.exchange.xml_names import decode_name
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate, Operation, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.crossings import crosses_itself
+from immunerecon.gating.geometry.dimensions import FILE, UNCOMPENSATED, Dimension
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate, Operation, Reference
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 
 MOST_VERTICES = 10_000
 MOST_REFERENCES = 1_000

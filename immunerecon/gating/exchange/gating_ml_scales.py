@@ -6,8 +6,6 @@ from typing import TypeVar, cast
 from xml.etree.ElementTree import Element
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import Ratio, SpectrumMatrix
-from immunerecon.gating.exact_scale import PARAMETERS, ExactScale, Kind
 from immunerecon.gating.exchange.gating_ml_xml import (
     DATA,
     TRANSFORMS,
@@ -16,6 +14,8 @@ from immunerecon.gating.exchange.gating_ml_xml import (
     number_of,
     text_of,
 )
+from immunerecon.gating.geometry.dimensions import Ratio, SpectrumMatrix
+from immunerecon.gating.geometry.exact_scale import PARAMETERS, ExactScale, Kind
 
 Definition = TypeVar("Definition")
 MOST_CHANNELS = 512

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.crossings import crosses_itself
-from immunerecon.gating.gate_kinds import BooleanGate, Reference
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.crossings import crosses_itself
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, Reference
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.placed_gates import PlacedGates
 from immunerecon.interop.flowcytometrytools.loading import load
 

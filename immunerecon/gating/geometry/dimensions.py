@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from immunerecon.cytometry.spillover import MAX_CONDITION, Spillover
 from immunerecon.cytometry.tube import Tube
 from immunerecon.errors import CompensationError, MarkerError, StrategyError
-from immunerecon.gating.exact_scale import ExactScale
+from immunerecon.gating.geometry.exact_scale import ExactScale
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.shifts import TUBE_SPREAD
+from immunerecon.gating.models.shifts import TUBE_SPREAD
 
 Doubles = NDArray[np.float64]
 

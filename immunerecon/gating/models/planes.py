@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.cell_types import CellType
-from immunerecon.gating.mixture import Mixture
+from immunerecon.gating.models.cell_types import CellType
+from immunerecon.gating.models.mixture import Mixture
 from immunerecon.gating.strategy import PopulationRule, Strategy
 
 Bools = NDArray[np.bool_]

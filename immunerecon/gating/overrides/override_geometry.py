@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.gates import PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
 from immunerecon.study.spelling import nearest
 
 _POLYGON = "{kind: polygon, dimensions: [CD3, CD56], vertices: [[x, y], ...]}"

@@ -7,8 +7,8 @@ import numpy as np
 
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.evidence import TubeEvidence
-from immunerecon.gating.features import columns_of, features, gain_slopes
-from immunerecon.gating.scale import Scale
+from immunerecon.gating.geometry.scale import Scale
+from immunerecon.gating.models.features import columns_of, features, gain_slopes
 
 Scales = Mapping[str, Scale]
 

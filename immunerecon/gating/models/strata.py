@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.mixture import Mixture, roots
+from immunerecon.gating.models.mixture import Mixture, roots
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

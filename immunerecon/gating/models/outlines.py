@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.features import features, is_scatter, scatter_on_display
-from immunerecon.gating.gates import PolygonGate
-from immunerecon.gating.mixture import log_t_constants, roots
-from immunerecon.gating.modelled import ModelledEvents
+from immunerecon.gating.geometry.gates import PolygonGate
+from immunerecon.gating.models.features import features, is_scatter, scatter_on_display
+from immunerecon.gating.models.mixture import log_t_constants, roots
+from immunerecon.gating.models.modelled import ModelledEvents
 
 Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]

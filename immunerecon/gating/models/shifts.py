@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.features import SLOPE_GRID
+from immunerecon.gating.models.features import SLOPE_GRID
 
 Doubles = NDArray[np.float64]
 

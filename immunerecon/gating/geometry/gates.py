@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
-from immunerecon.gating.polygon_cells import points_inside
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate
+from immunerecon.gating.geometry.polygon_cells import points_inside
 
 Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]

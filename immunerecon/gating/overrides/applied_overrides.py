@@ -65,14 +65,14 @@ from dataclasses import replace
 import numpy as np
 
 from immunerecon.gating.boundaries import Boundary
-from immunerecon.gating.exact_scale import exact_of
-from immunerecon.gating.gate_kinds import EllipsoidGate
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
-from immunerecon.gating.override import SCOPES, Override
-from immunerecon.gating.override_file import load_overrides, write_overrides
+from immunerecon.gating.geometry.exact_scale import exact_of
+from immunerecon.gating.geometry.gate_kinds import EllipsoidGate
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.scale import Scale
+from immunerecon.gating.overrides.override import SCOPES, Override
+from immunerecon.gating.overrides.override_file import load_overrides, write_overrides
 from immunerecon.gating.placed_gates import PlacedGates, between_boundaries
-from immunerecon.gating.scale import Scale
 
 __all__ = [
     "Override",

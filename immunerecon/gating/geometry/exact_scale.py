@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from immunerecon.cytometry.transforms import Arcsinh, Linear, Logicle
 from immunerecon.errors import StrategyError
-from immunerecon.gating.scale import Scale
+from immunerecon.gating.geometry.scale import Scale
 
 Doubles = NDArray[np.float64]
 Kind = Literal["flin", "flog", "fasinh", "logicle", "hyperlog"]

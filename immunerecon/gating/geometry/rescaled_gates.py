@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from immunerecon.gating.gate_kinds import BooleanGate, EllipsoidGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 
 
 def rescaled(gate: Gate, tops: Mapping[str, float]) -> Gate:

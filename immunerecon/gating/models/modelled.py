@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.cell_types import CellType
-from immunerecon.gating.features import display_slope, features, is_scatter
-from immunerecon.gating.mixture import Mixture, log_densities, mixing_shares
+from immunerecon.gating.models.cell_types import CellType
+from immunerecon.gating.models.features import display_slope, features, is_scatter
+from immunerecon.gating.models.mixture import Mixture, log_densities, mixing_shares
+from immunerecon.gating.models.shifts import OWN_WOBBLE
+from immunerecon.gating.models.strata import stratified_sample
 from immunerecon.gating.placement import Placement
-from immunerecon.gating.shifts import OWN_WOBBLE
-from immunerecon.gating.strata import stratified_sample
 
 Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.scale import Scale
+from immunerecon.gating.geometry.scale import Scale
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

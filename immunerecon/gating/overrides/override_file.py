@@ -8,8 +8,8 @@ from typing import Any
 
 from immunerecon.errors import Problem, StrategyError, StudyError
 from immunerecon.files import write_atomically
-from immunerecon.gating.override import ACTIONS, SCOPES, Override
-from immunerecon.gating.override_geometry import (
+from immunerecon.gating.overrides.override import ACTIONS, SCOPES, Override
+from immunerecon.gating.overrides.override_geometry import (
     EntryError,
     read_gate,
     read_shift,
@@ -32,7 +32,7 @@ def load_overrides(path: Path | str) -> tuple[Override, ...]:
     Parameters
     ----------
     path
-        YAML or JSON, as `immunerecon.gating.overrides` describes.
+        YAML or JSON, as `immunerecon.gating.overrides.applied_overrides` describes.
 
     Returns
     -------

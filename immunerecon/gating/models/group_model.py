@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.batches import batch_centres, find_batches
 from immunerecon.gating.evidence import TubeEvidence
-from immunerecon.gating.mixture import (
+from immunerecon.gating.models.batches import batch_centres, find_batches
+from immunerecon.gating.models.mixture import (
     STRAY_SCALE,
     Mixture,
     fit_tails,
@@ -17,7 +17,7 @@ from immunerecon.gating.mixture import (
     roots,
     stray_cells,
 )
-from immunerecon.gating.shifts import (
+from immunerecon.gating.models.shifts import (
     ACTIVATION_SPREAD,
     BATCH_SPREAD,
     TUBE_SPREAD,
@@ -30,7 +30,7 @@ from immunerecon.gating.shifts import (
     slopes_at,
     solve_shifts,
 )
-from immunerecon.gating.starting import Pool, pool_events, start_mixture, tails_of
+from immunerecon.gating.models.starting import Pool, pool_events, start_mixture, tails_of
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]

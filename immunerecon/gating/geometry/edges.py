@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.gating.gate_kinds import EllipsoidGate
-from immunerecon.gating.gates import PolygonGate, RectangleGate
-from immunerecon.gating.polygon_cells import points_inside_and_near
+from immunerecon.gating.geometry.gate_kinds import EllipsoidGate
+from immunerecon.gating.geometry.gates import PolygonGate, RectangleGate
+from immunerecon.gating.geometry.polygon_cells import points_inside_and_near
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -41,7 +41,7 @@ def inside_and_near_edge(
 
     Examples
     --------
-    >>> from immunerecon.gating.gates import Range
+    >>> from immunerecon.gating.geometry.gates import Range
     >>> gate, columns = RectangleGate({"CD3": Range(low=0.5)}), np.float32([0.2, 0.500001, 0.7])
     >>> inside, near = inside_and_near_edge(gate, {"CD3": columns}, {"CD3": 1e-5})
     >>> inside.tolist(), near.tolist()

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.gated_tube import PlacedGate
-from immunerecon.gating.modelled import ModelledEvents
-from immunerecon.gating.outlines import Target, calibrated_gate
+from immunerecon.gating.models.modelled import ModelledEvents
+from immunerecon.gating.models.outlines import Target, calibrated_gate
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]

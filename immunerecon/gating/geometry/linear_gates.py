@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.dimensions import Dimension
-from immunerecon.gating.gate_kinds import EllipsoidGate
-from immunerecon.gating.gates import Gate, PolygonGate, Range, RectangleGate
+from immunerecon.gating.geometry.dimensions import Dimension
+from immunerecon.gating.geometry.gate_kinds import EllipsoidGate
+from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 
 _PIECES = 8  # a side that is straight on one scale is bent on another
 _DIGITS = 9
@@ -43,7 +43,7 @@ def linear_gate(
 
     Examples
     --------
-    >>> from immunerecon.gating.exact_scale import ExactScale
+    >>> from immunerecon.gating.geometry.exact_scale import ExactScale
     >>> dimensions = {"FITC-A": Dimension("FITC-A", "FCS", ExactScale("flog", 1000.0, m=3.0))}
     >>> gate = RectangleGate({"FITC-A": Range(low=1 / 3)})
     >>> round(linear_gate(gate, dimensions, {"FITC-A": "CD3"}).ranges["CD3"].low, 6)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from immunerecon.errors import StrategyError
-from immunerecon.gating.gates import PolygonGate, RectangleGate
+from immunerecon.gating.geometry.gates import PolygonGate, RectangleGate
 
 Action = Literal["replace", "pin", "move"]
 ACTIONS: tuple[Action, ...] = ("replace", "pin", "move")

@@ -1,0 +1,1 @@
+"""Gates as plain geometry, on the scales that they are drawn on."""
