@@ -43,7 +43,8 @@ def test_the_cleaning_comes_back_from_the_survey(job: TubeJob, tmp_path: Path) -
     found = cleaning_of(survey)
     np.testing.assert_array_equal(found.kept, wanted.kept)
     assert not found.kept[[10, 11, 12, 20]].any()
-    assert replace(found, kept=wanted.kept) == wanted
+    none = np.zeros(0, dtype=np.bool_)
+    assert str(replace(found, kept=none)) == str(replace(wanted, kept=none))
     assert survey.facts["n_events"] == tube.n_events
 
 
