@@ -276,11 +276,9 @@ class Strategy(_Rule):
             f"<td>{escape(describe_gate(rule))}</td><td>{escape(rule.cell_ontology)}</td></tr>"
             for name, rule in self.populations.items()
         )
-        return (
-            f"<p><b>{escape(self.name)} {escape(self.version)}</b> {escape(self.title)}</p><table>"
-            f"<tr><th>population</th><th>parent</th><th>gate</th><th>Cell Ontology</th></tr>{rows}"
-            "</table>"
-        )
+        head = "<tr><th>population</th><th>parent</th><th>gate</th><th>Cell Ontology</th></tr>"
+        name = f"<b>{escape(self.name)} {escape(self.version)}</b> {escape(self.title)}"
+        return f"<p>{name}</p><table>{head}{rows}</table>"
 
 
 def describe_gate(rule: PopulationRule) -> str:

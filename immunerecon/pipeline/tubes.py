@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.cytometry.acquisition import acquisition_seconds
 from immunerecon.cytometry.quality import clean
-from immunerecon.enumeration.population_table import COUNTS, TubeVolume, population_rows
+from immunerecon.enumeration.population_table import TubeVolume, population_rows
 from immunerecon.gating.engine import place_gates
 from immunerecon.gating.exchange.cleaning_gates import cleaning_gates
 from immunerecon.gating.exchange.gating_ml import gating_ml
@@ -29,9 +29,6 @@ from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
 from immunerecon.pipeline.tube_quality import quality_facts, quality_flags
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DONOR_PARENTS = ("NK", "T", "B")
 NANOLITRES_PER_UL = 1000.0  # `$VOL` is in nL from FCS 3.1 on
@@ -187,11 +184,3 @@ def pictures_of(record: Record) -> tuple[GatePicture, ...]:
         )
         for name, x, y in record.facts["pictures"]
     )
-
-
-def populations_frame(record: Record) -> "pd.DataFrame":
-    """Return the rows of the `populations` table of one tube."""
-    import pandas as pd
-
-    frame = pd.DataFrame(record.facts["populations"])
-    return frame.astype(dict.fromkeys(COUNTS, "Int64"))

@@ -62,13 +62,7 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         script (the gate review, for looking only) and inline images, nothing else.
     """
     drawn = {d.name: d for d in (draw_study(data) if drawings is None else drawings)}
-    web = files("immunerecon.review") / "web"
-    templates = files("immunerecon.report") / "templates"
-    style, review_style = (
-        path.read_text("utf-8") for path in (templates / "style.css", web / "review.css")
-    )
-    style += review_style
-    script = (web / "review.js").read_text("utf-8")
+    style, script = _style_and_script()
     environment = Environment(
         loader=PackageLoader("immunerecon.report"), autoescape=True, undefined=StrictUndefined
     )
@@ -110,6 +104,14 @@ def render_page(data: ReportData, drawings: Iterable[Drawing] | None = None) -> 
         provenance=_provenance(data.run),
         inputs=sorted(data.run.get("inputs", {}).items()),
     )
+
+
+def _style_and_script() -> tuple[str, str]:
+    """Return what the page has in common with the review, and its own style."""
+    web = files("immunerecon.review") / "web"
+    own = files("immunerecon.report") / "templates" / "style.css"
+    styles = [path.read_text("utf-8") for path in (own, web / "review.css")]
+    return "".join(styles), (web / "review.js").read_text("utf-8")
 
 
 def _policy(style: str, script: str) -> str:
