@@ -5,6 +5,7 @@ import hashlib
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import flowio
 import numpy as np
@@ -65,14 +66,14 @@ NOT_AS_FLOWIO = {
 }
 
 
-def real_files() -> list[dict[str, str]]:
-    """Return the rows of SOURCES.csv that describe an FCS file."""
+def real_files() -> list[Any]:
+    """Return the rows of SOURCES.csv that describe an FCS file, each named by its file."""
     table = REAL_DATA / "SOURCES.csv"
     if not table.is_file():
         return []
     with table.open(encoding="utf-8") as handle:
         return [
-            row
+            pytest.param(row, id=row["file"])
             for row in csv.DictReader(handle)
             if Path(row["file"]).suffix.lower() in {".fcs", ".lmd"}
         ]
@@ -131,7 +132,7 @@ def test_gain_is_divided_out_and_time_is_in_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("row", real_files(), ids=lambda row: row["file"])
+@pytest.mark.parametrize("row", real_files())
 def test_real_files_are_read_or_refused_as_known(row: dict[str, str], real_data: Path) -> None:
     path = real_data / row["file"]
     if row["file"] in REFUSED:
