@@ -18,7 +18,7 @@ MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
 LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
 TAILS = 8.0  # degrees of freedom of the prior of the lag
 ROUNDS = 15
-SETTLED = 0.1  # standard errors
+SETTLED, SETTLED_HELD = 0.1, 0.5  # standard errors; the last step is taken by its parabola
 
 
 @dataclass(frozen=True)
@@ -148,42 +148,64 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
         Where to start.
     held
         Whether the fractions stay where they are and only the nuisance parameters are fitted.
+
+    Notes
+    -----
+    A tube is done when its next step is a short one. That step is still taken, and the likelihood
+    at its end is that of the parabola the step goes by, so nothing is evaluated again there.
     """
     fraction, nuisance = tubes.fraction.copy(), tubes.nuisance.copy()
+    log_marginal, information, score = np.empty((3, len(fraction)))
     counts = np.broadcast_to(counts, (len(fraction), counts.shape[1]))
     active = np.arange(len(fraction))
-    for _ in range(ROUNDS):
+    for rounds_left in reversed(range(ROUNDS)):
         now = Tubes(fraction[active], nuisance[active], tubes.replicate[active])
         parts = expect_parts(model, now)
-        score, information = _derivatives(model, counts[active], now, parts)
-        spread = np.sqrt(np.diagonal(information, axis1=1, axis2=2)).copy()
-        uphill = score[:, 0] > 0
-        stuck = held | (now.fraction <= 0) & ~uphill | (now.fraction >= 1) & uphill
-        information[:, 0, 0] += np.where(stuck, HELD, 1e-9)
-        step = np.linalg.solve(information, score[:, :, None])[:, :, 0]
-        step = np.clip(step, -LONGEST, LONGEST)
-        fraction[active] = np.clip(now.fraction + step[:, 0], 0.0, 1.0)
-        nuisance[active] = now.nuisance + step[:, 1:]
-        nuisance[:, :GAIN] = np.minimum(nuisance[:, :GAIN], MOST)
-        active = active[np.abs(step * spread).max(axis=1) > SETTLED]
+        slope, curvature = _derivatives(model, counts[active], now, parts)
+        step = _step(now, slope, curvature, held=held)
+        fraction[active] += step[:, 0]
+        nuisance[active] += step[:, 1:]
+        spread = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
+        far = np.abs(step * spread).max(axis=1) > (SETTLED_HELD if held else SETTLED)
+        done = np.flatnonzero(~far) if rounds_left else np.arange(len(far))
+        ended, at_end = active[done], Parts(*(part[done] for part in parts))
+        joint = _log_joint(model, counts[ended], Tubes(*(of[done] for of in now)), at_end)
+        log_marginal[ended], information[ended], score[ended] = _without_nuisance(
+            joint, slope[done], curvature[done], step[done]
+        )
+        active = active[far]
         if not len(active):
             break
-    return _summarise(model, counts, Tubes(fraction, nuisance, tubes.replicate))
+    return Fit(fraction, nuisance, log_marginal, information, score)
 
 
-def _summarise(model: Mixture, counts: Floats, tubes: Tubes) -> Fit:
-    """Take the nuisance parameters out of likelihood, score and information."""
-    parts = expect_parts(model, tubes)
-    score, information = _derivatives(model, counts, tubes, parts)
-    inner = information[:, 1:, 1:]
-    across = np.linalg.solve(inner, information[:, 1:, :1])[:, :, 0]
-    log_joint = _log_joint(model, counts, tubes, parts)
-    return Fit(
-        fraction=tubes.fraction,
-        nuisance=tubes.nuisance,
-        log_marginal=log_joint - np.linalg.slogdet(inner)[1] / 2,
-        information=information[:, 0, 0] - (information[:, 0, 1:] * across).sum(axis=1),
-        score=score[:, 0] - (score[:, 1:] * across).sum(axis=1),
+def _step(tubes: Tubes, slope: Floats, curvature: Floats, *, held: bool) -> Floats:
+    """Return Newton's step, shape (tubes, 5), no longer than allowed and to nowhere impossible."""
+    uphill = slope[:, 0] > 0
+    stuck = held | (tubes.fraction <= 0) & ~uphill | (tubes.fraction >= 1) & uphill
+    stiff = curvature.copy()
+    stiff[:, 0, 0] += np.where(stuck, HELD, 1e-9)
+    step = np.linalg.solve(stiff, slope[:, :, None])[:, :, 0]
+    step = np.clip(step, -LONGEST, LONGEST)
+    step[:, 0] = np.where(stuck, 0.0, np.clip(step[:, 0], -tubes.fraction, 1 - tubes.fraction))
+    tails = step[:, 1 : 1 + GAIN]
+    np.minimum(tails, MOST - tubes.nuisance[:, :GAIN], out=tails)
+    return step
+
+
+def _without_nuisance(
+    log_joint: Floats, slope: Floats, curvature: Floats, step: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Take the nuisance parameters out of likelihood, information and score at a step's end."""
+    bent = np.matmul(curvature, step[:, :, None])[:, :, 0]
+    log_joint = log_joint + (step * (slope - bent / 2)).sum(axis=1)
+    slope = slope - bent
+    inner = curvature[:, 1:, 1:]
+    across = np.linalg.solve(inner, curvature[:, 1:, :1])[:, :, 0]
+    return (
+        log_joint - np.linalg.slogdet(inner)[1] / 2,
+        curvature[:, 0, 0] - (curvature[:, 0, 1:] * across).sum(axis=1),
+        slope[:, 0] - (slope[:, 1:] * across).sum(axis=1),
     )
 
 
