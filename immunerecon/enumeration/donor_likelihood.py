@@ -168,8 +168,11 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
         spread = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
         far = np.abs(step * spread).max(axis=1) > (SETTLED_HELD if held else SETTLED)
         done = np.flatnonzero(~far) if rounds_left else np.arange(len(far))
-        ended, at_end = active[done], Parts(*(part[done] for part in parts))
-        joint = _log_joint(model, counts[ended], Tubes(*(of[done] for of in now)), at_end)
+        ended, there = (
+            active[done],
+            Tubes(now.fraction[done], now.nuisance[done], now.replicate[done]),
+        )
+        joint = _log_joint(model, counts[ended], there, Parts(*(part[done] for part in parts)))
         log_marginal[ended], information[ended], score[ended] = _without_nuisance(
             joint, slope[done], curvature[done], step[done]
         )
@@ -185,7 +188,7 @@ def _step(tubes: Tubes, slope: Floats, curvature: Floats, *, held: bool) -> Floa
     stuck = held | (tubes.fraction <= 0) & ~uphill | (tubes.fraction >= 1) & uphill
     stiff = curvature.copy()
     stiff[:, 0, 0] += np.where(stuck, HELD, 1e-9)
-    step = np.linalg.solve(stiff, slope[:, :, None])[:, :, 0]
+    step: Floats = np.linalg.solve(stiff, slope[:, :, None])[:, :, 0]
     step = np.clip(step, -LONGEST, LONGEST)
     step[:, 0] = np.where(stuck, 0.0, np.clip(step[:, 0], -tubes.fraction, 1 - tubes.fraction))
     tails = step[:, 1 : 1 + GAIN]
