@@ -188,12 +188,12 @@ def _step(tubes: Tubes, slope: Floats, curvature: Floats, *, held: bool) -> Floa
     stuck = held | (tubes.fraction <= 0) & ~uphill | (tubes.fraction >= 1) & uphill
     stiff = curvature.copy()
     stiff[:, 0, 0] += np.where(stuck, HELD, 1e-9)
-    step: Floats = np.linalg.solve(stiff, slope[:, :, None])[:, :, 0]
+    step = np.linalg.solve(stiff, slope[:, :, None])[:, :, 0]
     step = np.clip(step, -LONGEST, LONGEST)
     step[:, 0] = np.where(stuck, 0.0, np.clip(step[:, 0], -tubes.fraction, 1 - tubes.fraction))
     tails = step[:, 1 : 1 + GAIN]
     np.minimum(tails, MOST - tubes.nuisance[:, :GAIN], out=tails)
-    return step
+    return np.asarray(step)
 
 
 def _without_nuisance(
