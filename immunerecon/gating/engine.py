@@ -73,7 +73,7 @@ def gate_tube(
         When a marker that the strategy requires is not in the tube.
     """
     columns = display_columns(tube, strategy, markers=markers, scales=scales)
-    placed = place_gates(columns, strategy, scales=scales, placement=placement)
+    placed = place_gates(columns, strategy, scales=scales, placement=placement, exact=exact)
     return apply_gates(apply_overrides(placed, overrides, scales), columns, exact)
 
 
@@ -114,6 +114,7 @@ def place_gates(
     *,
     scales: Mapping[str, Scale],
     placement: Placement = ALONE,
+    exact: Events | None = None,
 ) -> PlacedGates:
     """Place every gate of a strategy by a tube's data.
 
@@ -121,7 +122,7 @@ def place_gates(
     ----------
     columns
         As `display_columns` returns them.
-    strategy, scales, placement
+    strategy, scales, placement, exact
         As for `gate_tube`.
 
     Returns
@@ -129,11 +130,13 @@ def place_gates(
     PlacedGates
         For `apply_gates`, or to be moved by hand before.
     """
-    tree = grow_tree(columns, strategy, scales=scales, placement=placement)
+    tree = grow_tree(columns, strategy, scales=scales, placement=placement, exact=exact)
+    counted = tree.counted()
     return PlacedGates(
         gates=tuple(tree.gates.values()),
         boundaries={name: found for name, found in tree.boundaries.items() if found is not None},
-        counted=tree.counted(),
+        counted=counted,
+        found={name: rows for name, rows in tree.members.items() if name and name not in counted},
         expected=tree.expected(),
         clarity=tree.clarity(),
         dropped=tree.dropped,

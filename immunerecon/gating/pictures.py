@@ -111,7 +111,7 @@ def _bins_of(gated: GatedTube, population: str, dimension: str, bins: dict[str, 
     if dimension not in bins:
         place = (gated.columns[dimension] - np.float32(LOW)) * np.float32(BINS / (HIGH - LOW))
         bins[dimension] = np.clip(place, 0, BINS - 1, out=place).astype(np.uint8)
-    return bins[dimension] if population == "" else bins[dimension][gated.members[population]]
+    return bins[dimension] if population == "" else bins[dimension].take(gated.members[population])
 
 
 def _histogram(across: Bins, up: Bins) -> NDArray[np.uint32]:

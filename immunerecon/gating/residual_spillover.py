@@ -17,6 +17,7 @@ MOST_EVENTS = 600  # of a kind, so that large kinds do not drown the others
 LEAST_SLOPE = 0.02
 LEAST_ERRORS = 6.0
 _ROUNDS = 12
+_SETTLED = 0.01  # of the spread about the regression, by which no value moves any more
 _RIDGE = 1e-6  # events; keeps a marker that hardly varies from blowing up
 _TUNING = 4.685  # of Tukey's biweight: 95 % efficient for normal errors
 _TO_SD = 1.4826
@@ -195,12 +196,16 @@ def _regress(values: Doubles, design: Doubles) -> tuple[Doubles, Doubles]:
     scale = np.abs(design).max(axis=0)
     scaled = design / np.where(scale > 0, scale, 1.0)
     weights, ridge = np.ones(len(values)), _RIDGE * np.eye(scaled.shape[1])
+    before = np.full(scaled.shape[1], np.inf)
     for _ in range(_ROUNDS):
         weighted = scaled * weights[:, None]
         slopes = np.linalg.solve(weighted.T @ scaled + ridge, weighted.T @ values)
         left = values - scaled @ slopes
         spread = _TO_SD * np.median(np.abs(left)) + 1e-9
         weights = np.square(np.maximum(1 - np.square(left / (_TUNING * spread)), 0))
+        if np.abs(slopes - before).max() < _SETTLED * spread:
+            break
+        before = slopes
     bread = np.linalg.inv(scaled.T @ (scaled * weights[:, None]) + ridge)
     meat = scaled.T @ (scaled * np.square(weights * left)[:, None])
     errors = np.sqrt(np.diag(bread @ meat @ bread))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from immunerecon.gating.boundaries import Boundary, Evidence, place_boundary
 from immunerecon.gating.gate_order import needs
 from immunerecon.gating.gated_tube import Indices, PlacedGate
+from immunerecon.gating.geometry.dimensions import Events
 from immunerecon.gating.geometry.gates import Gate
 from immunerecon.gating.geometry.scale import Scale
 from immunerecon.gating.models.cell_types import cell_types
@@ -25,6 +26,7 @@ from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection,
 Floats = NDArray[np.float32]
 
 _ENOUGH_EVENTS = 100_000  # to place a boundary by; more would not move it
+_ENOUGH_FOR_A_LINE = 25_000  # on which all single cells lie
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Tree:
     dropped: dict[str, str] = field(default_factory=dict)
     boundaries: dict[str, Boundary | None] = field(default_factory=dict)
     placement: Placement = ALONE
+    exact: Events | None = None
     model: ModelledEvents | None = None
     by_model: dict[str, ModelGate] = field(default_factory=dict)
     selected: dict[tuple[str, tuple[Signed, ...]], Indices] = field(default_factory=dict)
@@ -111,7 +114,7 @@ class Tree:
             gate = self.gates[population]
             for other in needs(gate):
                 self.events(other)
-            self.members[population] = events_inside(gate, self.columns, self.members)
+            self.members[population] = events_inside(gate, self.columns, self.members, self.exact)
         return self.members[population]
 
     def _placed(self, name: str, rule: PopulationRule, parent: str) -> PlacedGate | str:
@@ -147,8 +150,8 @@ class Tree:
         else:
             pair = next((pair for pair in rule.singlets if set(pair) <= set(self.columns)), None)
             if pair:
-                some = _spread(events)
-                found = singlet_gate({key: self.columns[key][some] for key in pair}, pair)
+                some = _spread(events, _ENOUGH_FOR_A_LINE)
+                found = singlet_gate({key: self.columns[key].take(some) for key in pair}, pair)
             reason = "the tube has no area and height of one scatter signal"
         return reason if found is None else PlacedGate(name, parent, found[0], "", "data", found[1])
 
@@ -226,7 +229,7 @@ class Tree:
         return Boundary(name, rule.marker, value, "data", confidence, method, error)
 
     def _values(self, selection: Selection, marker: str) -> Floats:
-        return self.columns[marker][_spread(self.select(selection))]
+        return self.columns[marker].take(_spread(self.select(selection)))
 
     def select(self, selection: Selection) -> Indices:
         """Return the events of a selection; sides that the tube cannot tell are left out."""
@@ -245,16 +248,15 @@ class Tree:
         boundary = self.boundary(side.boundary) if marker in self.columns else None
         if boundary is None:
             return events
-        above = self.columns[marker][events] >= np.float32(boundary.value)
-        inside: Indices = events[above == side.positive]
-        return inside
+        above = self.columns[marker].take(events) >= np.float32(boundary.value)
+        return events.take(np.flatnonzero(above == side.positive))
 
 
-def _spread(events: Indices) -> Indices:
-    """Return at most 100,000 of the events, evenly spread."""
-    if events.size <= _ENOUGH_EVENTS:
+def _spread(events: Indices, most: int = _ENOUGH_EVENTS) -> Indices:
+    """Return at most so many of the events, evenly spread."""
+    if events.size <= most:
         return events
-    return events[np.linspace(0, events.size - 1, _ENOUGH_EVENTS).astype(np.intp)]
+    return events[np.linspace(0, events.size - 1, most).astype(np.intp)]
 
 
 def grow_tree(
@@ -263,11 +265,12 @@ def grow_tree(
     *,
     scales: Mapping[str, Scale],
     placement: Placement = ALONE,
+    exact: Events | None = None,
 ) -> Tree:
     """Gate every population of a strategy on a tube's display values."""
     n_events = len(next(iter(columns.values())))
     everything = {"": np.arange(n_events)}
-    tree = Tree(strategy, columns, scales, n_events, everything, placement=placement)
+    tree = Tree(strategy, columns, scales, n_events, everything, placement=placement, exact=exact)
     for name, rule in strategy.populations.items():
         tree.add(name, rule)
     # Boundaries that the model made needless are placed too: a person may move a gate to them.

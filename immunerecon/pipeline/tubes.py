@@ -90,7 +90,9 @@ def gate_file(job: TubeJob) -> Gated:
     kept = raw.select(cleaning.kept)
     tube, events = compensated_for(kept, job), events_of(kept, job)
     columns = columns_of(kept, job, compensated=tube)
-    placed = place_gates(columns, job.strategy, scales=job.scales, placement=job.placement)
+    placed = place_gates(
+        columns, job.strategy, scales=job.scales, placement=job.placement, exact=events
+    )
     gated = apply_gates(apply_overrides(placed, job.overrides, job.scales), columns, events)
     left_out = cleaning_gates(raw, cleaning)
     xml = gating_ml(

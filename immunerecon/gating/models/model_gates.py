@@ -61,10 +61,10 @@ def gate_by_model(
         Which of the modelled events lie in the parent; all where left out.
     """
     parents = np.ones(len(model.events), dtype=np.bool_) if parents is None else parents
-    seen = {key: columns[key][model.events] for key in plane}
+    seen = {key: columns[key].take(model.events) for key in plane}
     gate = calibrated_gate(model, Target(name, parent, parents, seen))
-    inside = parents.copy()
-    inside[parents] = gate.contains({key: column[parents] for key, column in seen.items()})
+    inside, rows = parents.copy(), np.flatnonzero(parents)
+    inside[rows] = gate.contains({key: column.take(rows) for key, column in seen.items()})
     own = model.told_by_itself(name, plane) >= _OWN
     source = "model" if _fails(model, name, inside) else "data" if own else "borrowed"
     error = model.standard_error(name, plane)

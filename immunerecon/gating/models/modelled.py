@@ -234,7 +234,7 @@ def model_events(
     if mixture is None:
         return None
     values = features(
-        {name: columns[name][events] for name in mixture.dimensions}, mixture.dimensions
+        {name: columns[name].take(events) for name in mixture.dimensions}, mixture.dimensions
     )
     chosen, weights = stratified_sample(values, placement.means, mixture)
     density = log_densities(values[chosen], placement.means, mixture)

@@ -4,8 +4,9 @@ The gate is a level line of the odds that an event at a place is of the populati
 chosen so that as many of the parent's events lie inside as the model expects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,30 +87,62 @@ def calibrated_gate(model: ModelledEvents, target: Target) -> PolygonGate:
     profile = odds(places.reshape(-1, 2)).reshape(_RAYS, -1)
     profile = np.minimum.accumulate(profile, axis=1)
 
-    def gate_at(level: float) -> PolygonGate:
+    def lengths_at(level: float) -> Doubles:
         lengths = reach * _first_below(profile, level)
         longest = _SPIKE * np.maximum(lengths[_BEFORE], lengths[_AFTER])
-        lengths = np.maximum(np.minimum(lengths, longest), _SHORTEST)
-        corners = (origin + directions * lengths[:, None]).round(5).tolist()
-        return PolygonGate((x, y), tuple((across, up) for across, up in corners))
+        return np.maximum(np.minimum(lengths, longest), _SHORTEST)
 
-    events = {name: column[target.inside] for name, column in target.columns.items()}
-    weights = model.weights[target.inside].astype(np.float64)
-    level = _level(gate_at, events, weights, wanted=round(model.expected(target.population)))
-    return gate_at(level)
+    inside = np.flatnonzero(target.inside)
+    events = [target.columns[name].take(inside) for name in (x, y)]
+    weights = model.weights.take(inside).astype(np.float64)
+    wanted = round(model.expected(target.population))
+    level = _level(lengths_at, _seen_from(origin, events), weights, wanted=wanted)
+    corners = (origin + directions * lengths_at(level)[:, None]).round(5).tolist()
+    return PolygonGate((x, y), tuple((across, up) for across, up in corners))
+
+
+class _Seen(NamedTuple):
+    """Events as they are seen from where the rays begin, each of shape (n,).
+
+    Parameters
+    ----------
+    ray
+        Number of the ray that an event lies at or beyond, before the next one.
+    along, beside
+        How far one has to go along this ray, and then as the next one runs, to get there.
+    """
+
+    ray: Rows
+    along: Floats
+    beside: Floats
+
+    def within(self, lengths: Doubles, some: Rows) -> Bools:
+        """Return which of some events lie within rays of these lengths and what joins them."""
+        share = (1 / lengths).astype(np.float32)
+        ray = self.ray[some]
+        way = self.along[some] * share[ray] + self.beside[some] * share[_AFTER][ray]
+        return np.asarray(way < 1)
+
+
+def _seen_from(origin: Doubles, events: Sequence[Floats]) -> _Seen:
+    """Look at events, one column an axis, from the origin of the rays."""
+    right, up = (column - np.float32(at) for column, at in zip(events, origin, strict=True))
+    turn = 2 * np.pi / _RAYS
+    ray = np.floor(np.arctan2(up, right) * np.float32(1 / turn)).astype(np.intp) % _RAYS
+    angles = turn * np.arange(_RAYS)
+    cosines, sines = (f(angles).astype(np.float32) for f in (np.cos, np.sin))
+    along = right * sines[_AFTER][ray] - up * cosines[_AFTER][ray]
+    beside = up * cosines[ray] - right * sines[ray]
+    return _Seen(ray, along / np.float32(np.sin(turn)), beside / np.float32(np.sin(turn)))
 
 
 def _level(
-    gate_at: Callable[[float], PolygonGate],
-    events: dict[str, Floats],
-    weights: Doubles,
-    *,
-    wanted: float,
+    lengths_at: Callable[[float], Doubles], seen: _Seen, weights: Doubles, *, wanted: float
 ) -> float:
     """Return the level nearest to 0 at which the gate holds the wanted number of events."""
 
     def holds(level: float, some: Rows) -> Bools:
-        return gate_at(level).contains({name: column[some] for name, column in events.items()})
+        return seen.within(lengths_at(level), some)
 
     everything = np.arange(len(weights))
     even = holds(0.0, everything)
@@ -120,17 +153,15 @@ def _level(
     near, far = 0.0, _FARTHEST_LEVEL if too_many else -_FARTHEST_LEVEL
     misses = {near: abs(number - wanted)}
     # Gates of two levels lie one in the other, so only events between them are open.
+    farthest = holds(far, everything)
     if too_many:
-        farthest = even.copy()
-        farthest[even] = holds(far, everything[even])
-        sure, unsure = _total(weights[farthest]), everything[even & ~farthest]
+        sure, unsure = _total(weights[farthest]), np.flatnonzero(even & ~farthest)
     else:
-        farthest = holds(far, everything)
-        sure, unsure = number, everything[farthest & ~even]
+        sure, unsure = number, np.flatnonzero(farthest & ~even)
     misses[far] = abs(_total(weights[farthest]) - wanted)
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
-        inside = holds(middle, unsure) if unsure.size else np.empty(0, dtype=np.bool_)
+        inside = holds(middle, unsure)
         number = sure + _total(weights[unsure[inside]])
         misses[middle] = round(abs(number - wanted), _DIGITS)
         beyond = number > wanted if too_many else number < wanted
