@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 SIGMA = (0.1587, 0.8413)  # quantiles one standard deviation from the median
 BEYOND = 4.0  # SD of recipient cells past which an event is taken for a donor cell's
-ENOUGH_FOR_AXIS = 50_000
+ENOUGH_FOR_AXIS = 10_000
 ENOUGH = 20  # donor-side events above background that show where donor cells lie
 CROWDED = 0.4  # share of them within one SD of the edge that tells of a hidden rest
 
@@ -136,5 +136,5 @@ def _discriminant(recipient: Sequence[Floats], donor: Sequence[Floats], signs: F
 
 
 def _some(events: Floats) -> Floats:
-    """Return about 50,000 of the events, evenly spread: enough to find an axis by."""
+    """Return about 10,000 of the events, evenly spread: enough to find an axis by."""
     return events[:: max(1, len(events) // ENOUGH_FOR_AXIS)]

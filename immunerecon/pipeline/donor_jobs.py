@@ -1,7 +1,7 @@
 """Which estimates of donor cells a study asks for: each tube with its controls and blanks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -22,22 +22,48 @@ from immunerecon.study.manifest import Patient
 Floats = NDArray[np.float32]
 Markers = tuple[InformativeMarker, ...]
 
+_KEPT = 4  # sets of control tubes: those of a patient's populations
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True)
+class MarkerValues:
+    """Display values of markers on one population of a tube, read where they are needed.
+
+    Parameters
+    ----------
+    digests
+        Of the values of each marker; they tell whether two are the same.
+    names
+        Of the arrays of the tube's record.
+    arrays
+        Those of the record.
+    """
+
+    digests: tuple[str, ...]
+    names: tuple[str, ...] = field(compare=False)
+    arrays: Mapping[str, NDArray[Any]] = field(compare=False, repr=False)
+
+    def load(self) -> Floats:
+        """Return the values, shape (events,) of one marker, (events, markers) of several."""
+        columns = [self.arrays[name] for name in self.names]
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
+
+
+@dataclass(frozen=True)
 class Controls:
     """What an estimate is held against; all draws of a patient share one.
 
     Parameters
     ----------
     recipient, donor
-        Display values of the markers on one population, a tube each.
+        Of a tube each.
     blanks
         The same of other recipients who share the recipient's side of the markers.
     """
 
-    recipient: tuple[Floats, ...]
-    donor: tuple[Floats, ...]
-    blanks: tuple[Floats, ...]
+    recipient: tuple[MarkerValues, ...]
+    donor: tuple[MarkerValues, ...]
+    blanks: tuple[MarkerValues, ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +74,8 @@ class DonorJob:
     ----------
     index
         Position among the estimates of the study.
-    draw : ndarray, shape (events,) or (events, markers)
-        Display values of the marker, or of several, on the population.
+    draw
+        Values of the marker, or of several, on the population.
     controls
         What it is held against.
     donor_positive
@@ -59,10 +85,16 @@ class DonorJob:
     """
 
     index: int
-    draw: Floats
+    draw: MarkerValues
     controls: Controls
     donor_positive: tuple[bool, ...]
     seed: int
+
+    def inputs(self) -> list[object]:
+        """Return what the estimate depends on, JSON-ready; its position plays no part."""
+        groups = (self.controls.recipient, self.controls.donor, self.controls.blanks)
+        held = [[values.digests for values in group] for group in groups]
+        return [self.draw.digests, held, self.donor_positive, self.seed]
 
 
 @dataclass(frozen=True)
@@ -126,23 +158,29 @@ def ask_donors(study: Study, stages: Stages) -> list[Asked]:
 
 def estimate_to_record(job: DonorJob) -> Record:
     """Estimate donor cells and keep numbers and fitted parts."""
+    recipient, donor, blanks = _loaded(job.controls)
     try:
         estimate = estimate_donor_fraction(
-            job.draw,
-            recipient=job.controls.recipient,
-            donor=job.controls.donor,
-            blanks=job.controls.blanks,
+            job.draw.load(),
+            recipient=recipient,
+            donor=donor,
+            blanks=blanks,
             donor_positive=list(job.donor_positive),
             settings=DonorSettings(seed=job.seed),
         )
     except EstimationError as error:
         return Record({"call": "not_evaluable", "reason": str(error), "flags": []})
     facts: dict[str, Any] = {
-        field.name: getattr(estimate, field.name)
-        for field in fields(estimate)
-        if field.name != "parts"
+        one.name: getattr(estimate, one.name) for one in fields(estimate) if one.name != "parts"
     }
     return Record({**facts, "flags": list(estimate.flags)}, _arrays(estimate.parts))
+
+
+@lru_cache(maxsize=_KEPT)
+def _loaded(controls: Controls) -> tuple[tuple[Floats, ...], ...]:
+    """Return the values of recipient controls, donor controls and blanks."""
+    groups = (controls.recipient, controls.donor, controls.blanks)
+    return tuple(tuple(values.load() for values in group) for group in groups)
 
 
 def _arrays(parts: FittedParts | None) -> Mapping[str, NDArray[Any]]:
@@ -192,13 +230,13 @@ def _signed(marker: InformativeMarker) -> str:
     return marker.marker + ("+" if marker.donor_positive else "-")
 
 
-def _values(record: Record, population: str, markers: Markers) -> Floats | None:
-    """Return a tube's values, one column a marker; None where it lacks one of them."""
-    names = [f"donor {population} {marker.marker}" for marker in markers]
+def _values(record: Record, population: str, markers: Markers) -> MarkerValues | None:
+    """Return a tube's values of the markers; None where it lacks one of them."""
+    names = tuple(f"donor {population} {marker.marker}" for marker in markers)
     if not set(names) <= set(record.arrays):
         return None
-    columns = [record.arrays[name] for name in names]
-    return columns[0] if len(columns) == 1 else np.column_stack(columns)
+    digests = record.facts["donor_digests"]
+    return MarkerValues(tuple(digests[name] for name in names), names, record.arrays)
 
 
 def _controls(
@@ -208,7 +246,7 @@ def _controls(
     alike = _alike(study, markers)
     own, name = recipient_controls(study, patient.patient, panel), patient.patient
     blank = {i for other in alike - {name} for i in recipient_controls(study, other, panel)}
-    found: dict[str, list[Floats]] = {"recipient": [], "donor": [], "blank": []}
+    found: dict[str, list[MarkerValues]] = {"recipient": [], "donor": [], "blank": []}
     for index, record in stages.gated.items():
         sample = study.samples[index]
         if (sample.patient, sample.panel, sample.role) == (name, panel, "donor_control"):

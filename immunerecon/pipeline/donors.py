@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from immunerecon.pipeline.donor_jobs import (
 )
 from immunerecon.pipeline.plan import code_version
 from immunerecon.pipeline.progress import track
-from immunerecon.pipeline.records import Record, record_key, value_digest
+from immunerecon.pipeline.records import Record, record_key
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
 from immunerecon.pipeline.workers import run_step
@@ -68,12 +67,8 @@ def estimate_donors(
 def _key(study: Study, one: Asked, job: DonorJob) -> str:
     """Return the name of an estimate's record; its position in the study plays no part."""
     sample = study.samples[one.tube]
-    inputs = value_digest((job.draw, job.donor_positive, job.seed)), _digest_of(job.controls)
-    return record_key("donor", code_version(), sample.file, sample.dataset, one.population, *inputs)
-
-
-# All draws of a patient are held against the same object.
-_digest_of = lru_cache(maxsize=8)(value_digest)
+    place = sample.file, sample.dataset, one.population
+    return record_key("donor", code_version(), *place, *job.inputs())
 
 
 def donor_table(

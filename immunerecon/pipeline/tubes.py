@@ -25,7 +25,7 @@ from immunerecon.pipeline.placed_records import (
     gate_from,
     placed_facts,
 )
-from immunerecon.pipeline.records import Record
+from immunerecon.pipeline.records import Record, value_digest
 from immunerecon.pipeline.scales import scale_facts
 from immunerecon.pipeline.survey import cleaning_of
 from immunerecon.pipeline.tube_quality import quality_facts, quality_flags
@@ -139,7 +139,8 @@ def gate_to_record(job: TubeJob) -> Record:
     gated = gate_file(job)
     pictures = picture_gates(gated.tube)
     arrays: dict[str, NDArray[Any]] = {f"picture {p.population}": p.counts for p in pictures}
-    arrays |= _donor_values(gated.tube, job.strategy.donor_markers)
+    donor_values = _donor_values(gated.tube, job.strategy.donor_markers)
+    arrays |= donor_values
     arrays |= counted_arrays(gated.placed, gated.tube.n_events)
     facts = {
         "gating_ml": gated.gating_ml,
@@ -153,6 +154,7 @@ def gate_to_record(job: TubeJob) -> Record:
         "pictures": [[p.population, p.x, p.y] for p in pictures],
         "seconds": gated.seconds,
         "quality": dict(gated.quality),
+        "donor_digests": {name: value_digest(values) for name, values in donor_values.items()},
     }
     return Record(facts, arrays)
 

@@ -1,0 +1,41 @@
+"""What is asked of donor cells travels to workers and waits for them without a single event."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from immunerecon.pipeline.donor_jobs import DonorJob, ask_donors
+from immunerecon.pipeline.plan import plan_study
+from immunerecon.pipeline.results import RECORDS
+from immunerecon.pipeline.stages import Stages, run_stages
+from immunerecon.study.folder import read_study
+
+
+@pytest.fixture(scope="module")
+def stages(small_study: Path, small_results: Path) -> Stages:
+    study = read_study(small_study)
+    return run_stages(study, plan_study(study, ()), small_results / RECORDS, workers=1)
+
+
+@pytest.fixture(scope="module")
+def jobs(small_study: Path, stages: Stages) -> list[DonorJob]:
+    asked = ask_donors(read_study(small_study), stages)
+    return [one.job for one in asked if one.job is not None]
+
+
+def test_a_job_brings_no_events_along(jobs: list[DonorJob]) -> None:
+    assert max(len(job.draw.load()) for job in jobs) > 500
+    assert max(len(pickle.dumps(job)) for job in jobs) < 20_000
+
+
+def test_each_estimate_is_known_by_what_it_depends_on(jobs: list[DonorJob]) -> None:
+    told = [repr(job.inputs()) for job in jobs]
+    assert len(set(told)) == len(told)
+
+
+def test_values_are_those_of_the_gated_cells(stages: Stages, jobs: list[DonorJob]) -> None:
+    counts = {
+        row["count"] for record in stages.gated.values() for row in record.facts["populations"]
+    }
+    assert {len(job.draw.load()) for job in jobs} <= counts
