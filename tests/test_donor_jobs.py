@@ -1,11 +1,14 @@
 """What is asked of donor cells travels to workers and waits for them without a single event."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from immunerecon.pipeline.donor_jobs import DonorJob, ask_donors
+from immunerecon.pipeline.donor_asks import ask_donors
+from immunerecon.pipeline.donor_jobs import DonorJob, estimate_to_record
 from immunerecon.pipeline.plan import plan_study
 from immunerecon.pipeline.results import RECORDS
 from immunerecon.pipeline.stages import Stages, run_stages
@@ -39,3 +42,14 @@ def test_values_are_those_of_the_gated_cells(stages: Stages, jobs: list[DonorJob
         row["count"] for record in stages.gated.values() for row in record.facts["populations"]
     }
     assert {len(job.draw.load()) for job in jobs} <= counts
+
+
+def test_a_control_is_split_as_a_draw_is_and_not_judged(jobs: list[DonorJob]) -> None:
+    control = next(job for job in jobs if job.is_control)
+    split, judged = (
+        estimate_to_record(replace(control, is_control=only_split)) for only_split in (True, False)
+    )
+    assert not split.facts and "call" in judged.facts
+    assert set(split.arrays) == set(judged.arrays) == {"value", "observed", "recipient", "donor"}
+    for name, values in judged.arrays.items():
+        np.testing.assert_array_equal(split.arrays[name], values)

@@ -99,17 +99,64 @@ def estimate_donor_fraction(
     tubes = collect_tubes(
         draw, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
     )
+    given, known = _prepare(tubes, settings)
+    return known if given is None else _judge(given, known=known)
+
+
+def fit_donor_parts(
+    tube: ArrayLike,
+    *,
+    recipient: Sequence[ArrayLike],
+    donor: Sequence[ArrayLike] = (),
+    blanks: Sequence[ArrayLike] = (),
+    donor_positive: bool | Sequence[bool] = True,
+    settings: DonorSettings = DonorSettings(),  # noqa: B008 (frozen)
+) -> FittedParts | None:
+    """Split a tube's distribution into recipient and donor cells for a figure, and judge nothing.
+
+    Control tubes are shown beside the draws; neither interval nor limits of theirs are asked for.
+
+    Parameters
+    ----------
+    tube : array_like
+        Values of a control tube or draw.
+    recipient, donor, blanks, donor_positive, settings
+        As in `estimate_donor_fraction`.
+
+    Returns
+    -------
+    FittedParts or None
+        None where `estimate_donor_fraction` would say ``not_evaluable``.
+
+    Raises
+    ------
+    EstimationError
+        When values are not finite or tubes differ in their number of markers.
+    """
+    tubes = collect_tubes(
+        tube, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
+    )
+    given, _ = _prepare(tubes, settings)
+    if given is None:
+        return None
+    controls, (model, _) = aligned(given), modelled(given)
+    values = controls.place(given.tubes.draw)
+    return _split(controls, model, values, fit_draw(model, bin_draw(values, model.edges)))
+
+
+def _prepare(tubes: MarkerTubes, settings: DonorSettings) -> tuple[Given | None, DonorEstimate]:
+    """Return what a draw is held against, None where that cannot be, and what is known by then."""
     tubes, flags = _drop_small(tubes, settings.min_control_events)
     given = Given.of(tubes, settings)
     reason = too_few(tubes, settings) or useless(given)
     nothing = DonorEstimate("not_evaluable", reason, len(tubes.draw), flags=flags)
     if nothing.reason:
-        return nothing
+        return None, nothing
     if not tubes.donor:
         try:
             tubes = suppose_donor(tubes)
         except EstimationError as error:
-            return replace(nothing, reason=str(error))
+            return None, replace(nothing, reason=str(error))
         given = Given.of(tubes, settings)
     controls = aligned(given)
     sensitivity, specificity = _share(controls.donor_seen), _share(controls.blank_clean)
@@ -126,8 +173,8 @@ def estimate_donor_fraction(
             f"the marker separates the controls too poorly: Youden {youden:.2f}, "
             f"at least {settings.min_youden:.2f} needed"
         )
-        return replace(known, reason=reason)
-    return _judge(given, controls.place(tubes.draw), known=known)
+        return None, replace(known, reason=reason)
+    return given, known
 
 
 def _drop_small(tubes: MarkerTubes, least: int) -> tuple[MarkerTubes, tuple[str, ...]]:
@@ -147,9 +194,10 @@ def _drop_small(tubes: MarkerTubes, least: int) -> tuple[MarkerTubes, tuple[str,
     return replace(tubes, recipient=recipient, donor=donor, blanks=blanks), tuple(flags)
 
 
-def _judge(given: Given, values: Floats, *, known: DonorEstimate) -> DonorEstimate:
+def _judge(given: Given, *, known: DonorEstimate) -> DonorEstimate:
     """Fit the draw, and say what it shows."""
     controls, settings, (model, rng) = aligned(given), given.settings, modelled(given)
+    values = controls.place(given.tubes.draw)
     total = len(values)
     counts = bin_draw(values, model.edges)
     fit = fit_draw(model, counts)

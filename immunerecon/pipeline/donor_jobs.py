@@ -1,26 +1,19 @@
-"""Which estimates of donor cells a study asks for: each tube with its controls and blanks."""
+"""One estimate of donor cells: which tubes it is made from, and how it is made in a worker."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.enumeration.donor import estimate_donor_fraction
+from immunerecon.enumeration.donor import estimate_donor_fraction, fit_donor_parts
 from immunerecon.enumeration.donor_results import DonorSettings, FittedParts
 from immunerecon.errors import EstimationError
 from immunerecon.pipeline.records import Record
-from immunerecon.pipeline.stages import Stages
-from immunerecon.pipeline.tubes import DONOR_PARENTS
-from immunerecon.study.antibodies import antigen_presence
-from immunerecon.study.folder import Study
-from immunerecon.study.hla import InformativeMarker, MarkerChoice, informative_markers
-from immunerecon.study.manifest import Patient
 
 Floats = NDArray[np.float32]
-Markers = tuple[InformativeMarker, ...]
 
 _KEPT = 4  # sets of control tubes: those of a patient's populations
 
@@ -82,91 +75,36 @@ class DonorJob:
         For each marker, whether donor cells are the brighter ones.
     seed
         Of the study.
+    is_control
+        Whether only the distribution is wanted, to be shown beside the draws.
     """
 
     index: int
     draw: MarkerValues
     controls: Controls
     donor_positive: tuple[bool, ...]
-    seed: int
+    seed: int = 0
+    is_control: bool = False
 
     def inputs(self) -> list[object]:
         """Return what the estimate depends on, JSON-ready; its position plays no part."""
         groups = (self.controls.recipient, self.controls.donor, self.controls.blanks)
         held = [[values.digests for values in group] for group in groups]
-        return [self.draw.digests, held, self.donor_positive, self.seed]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One population of one tube of which donor cells are asked.
-
-    Parameters
-    ----------
-    tube
-        Position in samples.csv.
-    population
-        ``NK``, ``T`` or ``B``.
-    marker
-        The informative markers with their signs, ``HLA-A2+ HLA-A24-``; empty without any.
-    reason
-        Why there can be no estimate; empty where there is a job.
-    job
-        The estimate to make.
-    """
-
-    tube: int
-    population: str
-    marker: str
-    reason: str = ""
-    job: DonorJob | None = None
-
-
-def ask_donors(study: Study, stages: Stages) -> list[Asked]:
-    """Return what is asked of each draw and control tube of each patient with anti-HLA markers.
-
-    Parameters
-    ----------
-    study, stages
-        The study and its gated tubes.
-    """
-    asked: list[Asked] = []
-    for patient in study.patients:
-        for panel in study.settings.panels:
-            tubes = _tubes(study, stages, patient, panel)
-            markers = sorted({marker for tube in tubes for marker in _anti_hla(stages, tube)})
-            if not markers:
-                continue
-            choice = informative_markers(
-                patient.recipient_hla,
-                patient.donor_hla,
-                markers,
-                donor_marker=patient.donor_marker,
-            )
-            controls = lru_cache(maxsize=None)(partial(_controls, study, stages, patient, panel))
-            asked += [
-                _ask(stages.gated[tube], (tube, population), choice, controls)
-                for tube in tubes
-                for population in DONOR_PARENTS
-            ]
-    seed = study.settings.seed
-    return [
-        one if one.job is None else replace(one, job=replace(one.job, index=index, seed=seed))
-        for index, one in enumerate(asked)
-    ]
+        return [self.draw.digests, held, self.donor_positive, self.seed, self.is_control]
 
 
 def estimate_to_record(job: DonorJob) -> Record:
-    """Estimate donor cells and keep numbers and fitted parts."""
+    """Estimate donor cells and keep numbers and fitted parts; only these of a control."""
     recipient, donor, blanks = _loaded(job.controls)
+    held = {"recipient": recipient, "donor": donor, "blanks": blanks}
+    positive, settings = list(job.donor_positive), DonorSettings(seed=job.seed)
+    values = job.draw.load()
     try:
+        if job.is_control:
+            parts = fit_donor_parts(values, **held, donor_positive=positive, settings=settings)
+            return Record({}, _arrays(parts))
         estimate = estimate_donor_fraction(
-            job.draw.load(),
-            recipient=recipient,
-            donor=donor,
-            blanks=blanks,
-            donor_positive=list(job.donor_positive),
-            settings=DonorSettings(seed=job.seed),
+            values, **held, donor_positive=positive, settings=settings
         )
     except EstimationError as error:
         return Record({"call": "not_evaluable", "reason": str(error), "flags": []})
@@ -185,105 +123,3 @@ def _loaded(controls: Controls) -> tuple[tuple[Floats, ...], ...]:
 
 def _arrays(parts: FittedParts | None) -> Mapping[str, NDArray[Any]]:
     return {} if parts is None else asdict(parts)
-
-
-def _tubes(study: Study, stages: Stages, patient: Patient, panel: str) -> list[int]:
-    """Return a patient's blood tubes and donor controls of a panel."""
-    return [
-        index
-        for index in stages.gated
-        if (sample := study.samples[index]).role in ("draw", "recipient_control", "donor_control")
-        and (sample.patient, sample.panel) == (patient.patient, panel)
-    ]
-
-
-def _anti_hla(stages: Stages, tube: int) -> Iterator[str]:
-    """Yield the anti-HLA markers that a gated tube has values of."""
-    for name in stages.gated[tube].arrays:
-        kind, *rest = name.split(" ", 2)
-        if kind == "donor":
-            yield rest[1]
-
-
-def _ask(
-    record: Record,
-    asked: tuple[int, str],
-    choice: MarkerChoice,
-    controls: Callable[[str, Markers], Controls],
-) -> Asked:
-    """Ask for one tube and population; index and seed are still missing."""
-    _, population = asked
-    markers = tuple(
-        m for m in choice.informative if f"donor {population} {m.marker}" in record.arrays
-    )
-    if not markers:
-        reason = choice.why_rejected if not choice.informative else f"{population} was not gated"
-        return Asked(*asked, "", reason)
-    draw = _values(record, population, markers)
-    assert draw is not None  # the filter above
-    positive = tuple(marker.donor_positive for marker in markers)
-    job = DonorJob(0, draw, controls(population, markers), positive, 0)
-    return Asked(*asked, " ".join(map(_signed, markers)), "", job)
-
-
-def _signed(marker: InformativeMarker) -> str:
-    return marker.marker + ("+" if marker.donor_positive else "-")
-
-
-def _values(record: Record, population: str, markers: Markers) -> MarkerValues | None:
-    """Return a tube's values of the markers; None where it lacks one of them."""
-    names = tuple(f"donor {population} {marker.marker}" for marker in markers)
-    if not set(names) <= set(record.arrays):
-        return None
-    digests = record.facts["donor_digests"]
-    return MarkerValues(tuple(digests[name] for name in names), names, record.arrays)
-
-
-def _controls(
-    study: Study, stages: Stages, patient: Patient, panel: str, population: str, markers: Markers
-) -> Controls:
-    """Gather the control tubes of a patient's draws on a panel."""
-    alike = _alike(study, markers)
-    own, name = recipient_controls(study, patient.patient, panel), patient.patient
-    blank = {i for other in alike - {name} for i in recipient_controls(study, other, panel)}
-    found: dict[str, list[MarkerValues]] = {"recipient": [], "donor": [], "blank": []}
-    for index, record in stages.gated.items():
-        sample = study.samples[index]
-        if (sample.patient, sample.panel, sample.role) == (name, panel, "donor_control"):
-            kind = "donor"
-        elif index in own or index in blank:
-            kind = "recipient" if index in own else "blank"
-        else:
-            continue
-        values = _values(record, population, markers)
-        if values is not None:
-            found[kind].append(values)
-    return Controls(*(tuple(found[kind]) for kind in ("recipient", "donor", "blank")))
-
-
-def recipient_controls(study: Study, patient: str, panel: str) -> set[int]:
-    """Return a patient's control tubes, in their absence the draws before the infusion."""
-    own = {
-        index: sample
-        for index, sample in enumerate(study.samples)
-        if sample.patient == patient and sample.panel == panel
-    }
-    controls = {index for index, sample in own.items() if sample.role == "recipient_control"}
-    return controls or {
-        index
-        for index, sample in own.items()
-        if sample.role == "draw" and sample.day is not None and sample.day < 0
-    }
-
-
-def _alike(study: Study, markers: Markers) -> set[str]:
-    """Return the recipients who stand on the recipient's side of every marker."""
-    return {
-        patient.patient
-        for patient in study.patients
-        if all(
-            antigen_presence(marker.marker, patient.recipient_hla).present
-            is (not marker.donor_positive)
-            for marker in markers
-        )
-    }

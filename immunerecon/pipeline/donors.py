@@ -10,13 +10,8 @@ import pandas as pd
 from immunerecon.enumeration.products import product_interval
 from immunerecon.pipeline.course import in_panel_order
 from immunerecon.pipeline.crews import Crew
-from immunerecon.pipeline.donor_jobs import (
-    Asked,
-    DonorJob,
-    ask_donors,
-    estimate_to_record,
-    recipient_controls,
-)
+from immunerecon.pipeline.donor_asks import Asked, ask_donors, is_judged, recipient_controls
+from immunerecon.pipeline.donor_jobs import DonorJob, estimate_to_record
 from immunerecon.pipeline.plan import code_version
 from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, record_key
@@ -88,7 +83,7 @@ def donor_table(
     rows = []
     for position, one in enumerate(asked):
         sample = study.samples[one.tube]
-        if sample.role != "draw" or sample.day is None or sample.day < 0:
+        if not is_judged(sample):
             continue
         known: Mapping[str, Any] = {"call": "not_evaluable", "reason": one.reason}
         if position in made:
