@@ -115,5 +115,8 @@ def _bins_of(gated: GatedTube, population: str, dimension: str, bins: dict[str, 
 
 
 def _histogram(across: Bins, up: Bins) -> NDArray[np.uint32]:
-    counts = np.bincount(across.astype(np.intp) * BINS + up, minlength=BINS * BINS)
+    place = across.astype(np.uint16)  # BINS squared is less than it can hold
+    place *= np.uint16(BINS)
+    place += up
+    counts = np.bincount(place, minlength=BINS * BINS)
     return counts.reshape(BINS, BINS).astype(np.uint32)

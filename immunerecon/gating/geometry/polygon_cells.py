@@ -20,7 +20,7 @@ Vertices = tuple[tuple[float, float], ...]
 
 CELLS = 96  # along each side; with more, fewer events are near an edge, and the map is made slower
 _MANY_EVENTS = 20_000
-_BLOCK = 2_048  # points held against all sides at a time
+_BLOCK = 40_000  # pairs of a point and a side that are looked at together
 _MARGIN = 0.01  # of the polygon's extent; beyond it a point is outside without a look
 _ROUNDING = 0.5  # of a cell, by which an event's place may be off
 _FARTHEST = 16  # cells; with a margin beyond it a map tells nothing
@@ -99,24 +99,35 @@ def _near_sides(points: Floats, sides: NDArray[Any], vertices: Vertices, margin:
     """Return which points, shape (2, n), lie near the side that touches their cell, or any."""
     starts = np.asarray(vertices, dtype=np.float64).T
     ends = np.roll(starts, -1, axis=1)
-    near = np.zeros(sides.size, dtype=np.bool_)
     one, several = np.flatnonzero(sides != _SEVERAL), np.flatnonzero(sides == _SEVERAL)
-    near[one] = _near_side(points[:, one], starts[:, sides[one]], ends[:, sides[one]], margin)
-    for first in range(0, several.size, _BLOCK):
-        some = several[first : first + _BLOCK]  # a row each, a column a side
-        every = _near_side(points[:, some, None], starts[:, None], ends[:, None], margin)
-        near[some] = every.any(axis=1)
+    side = sides[one].astype(np.intp)
+    close = _near_lines(points.take(one, axis=1), starts[:, side], ends[:, side], margin)
+    pairs = [(one[close], side[close])]
+    step = max(1, _BLOCK // len(vertices))
+    for first in range(0, several.size, step):
+        some = several[first : first + step]  # a row each, a column a side
+        close = _near_lines(points[:, some, None], starts[:, None], ends[:, None], margin)
+        rows, columns = np.nonzero(close)
+        pairs.append((some[rows], columns))
+    # Near the line that a side is a part of; few pairs are left to be looked at closely.
+    point, side = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    x, y = points.take(point, axis=1)
+    within = np.ones(point.size, dtype=np.bool_)
+    for values, begin, end, far in zip((x, y), starts[:, side], ends[:, side], margin, strict=True):
+        within &= (values >= np.minimum(begin, end) - far) & (
+            values <= np.maximum(begin, end) + far
+        )
+    near = np.zeros(sides.size, dtype=np.bool_)
+    near[point[within]] = True
     return near
 
 
-def _near_side(points: Floats, start: Doubles, end: Doubles, margin: Doubles) -> Mask:
-    """Return which points, coordinates first, a side passes within the margin; they broadcast."""
-    along, away = end - start, points - start
-    across = np.abs(away[0] * along[1] - away[1] * along[0])
-    near = across <= np.abs(along[1]) * margin[0] + np.abs(along[0]) * margin[1]
-    for values, one, other, far in zip(points, start, end, margin, strict=True):
-        near &= (values >= np.minimum(one, other) - far) & (values <= np.maximum(one, other) + far)
-    return np.asarray(near)
+def _near_lines(points: Floats, starts: Doubles, ends: Doubles, margin: Doubles) -> Mask:
+    """Return which points, coordinates first, lines pass within the margin; they broadcast."""
+    wide, tall = ends - starts
+    across = (points[0] - starts[0]) * tall
+    across -= (points[1] - starts[1]) * wide
+    return np.abs(across, out=across) <= np.abs(tall) * margin[0] + np.abs(wide) * margin[1]
 
 
 def _inside_and_touched(
