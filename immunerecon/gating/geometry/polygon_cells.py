@@ -127,7 +127,8 @@ def _near_lines(points: Floats, starts: Doubles, ends: Doubles, margin: Doubles)
     wide, tall = ends - starts
     across = (points[0] - starts[0]) * tall
     across -= (points[1] - starts[1]) * wide
-    return np.abs(across, out=across) <= np.abs(tall) * margin[0] + np.abs(wide) * margin[1]
+    limits = np.abs(tall) * margin[0] + np.abs(wide) * margin[1]
+    return np.asarray(np.abs(across, out=across) <= limits)
 
 
 def _inside_and_touched(

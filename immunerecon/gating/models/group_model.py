@@ -36,6 +36,7 @@ Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 _ROUNDS = 16
+_ALL_FROM, _EARLY_STRIDE = 10, 3  # rounds before, in which a third of the events does
 _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
 _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
@@ -119,9 +120,14 @@ def fit_group(
     centres = np.zeros((pool.n_tubes, len(levers.names)))
     batches = np.zeros(pool.n_tubes, dtype=np.intp)
     spread = np.where(levers.steady, BATCH_SPREAD, ACTIVATION_SPREAD)
+    looked_at = pool.thinned(_EARLY_STRIDE)
+    number = number[::_EARLY_STRIDE] * np.float32(_EARLY_STRIDE)
     for step in range(_ROUNDS):
+        if step == _ALL_FROM:
+            looked_at = pool
+            number = _expect(pool, mixture, mixture.means + offsets, rounds=_SHARE_ROUNDS)
         moments = [
-            _moments(pool, mixture, offsets, number, kind) for kind in range(len(start.names))
+            _moments(looked_at, mixture, offsets, number, kind) for kind in range(len(start.names))
         ]
         residuals = _residuals(moments, mixture, offsets, evidence[0].slopes)
         shifts = solve_shifts(residuals, levers, centres=centres, spread=spread)
@@ -138,7 +144,7 @@ def fit_group(
             centres = np.where(levers.steady, centres, added)
             spread = np.where(levers.steady, TUBE_SPREAD, told)
         rounds = _SHARE_ROUNDS if step < _ROUNDS - 1 else _LAST_SHARE_ROUNDS
-        number = _expect(pool, mixture, mixture.means + offsets, rounds=rounds)
+        number = _expect(looked_at, mixture, mixture.means + offsets, rounds=rounds)
     if number.sum() < (1 - _MOST_STRANGERS) * pool.weights.sum():
         return None
     return GroupModel(mixture, mixture.means + offsets, shifts, levers, residuals.slopes, batches)

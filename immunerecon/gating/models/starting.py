@@ -37,6 +37,16 @@ class Pool:
         first, last = np.searchsorted(self.tubes, (tube, tube + 1))
         return slice(int(first), int(last))
 
+    def thinned(self, stride: int) -> "Pool":
+        """Return every `stride`-th event, which stands for so many."""
+        return Pool(
+            values=self.values[::stride],
+            labels=self.labels[::stride],
+            weights=self.weights[::stride] * np.float32(stride),
+            tubes=self.tubes[::stride],
+            n_tubes=self.n_tubes,
+        )
+
 
 def pool_events(evidence: Sequence[TubeEvidence]) -> Pool:
     """Put the sampled events of all tubes together."""
