@@ -89,15 +89,29 @@ def test_a_blank_is_not_detected_and_says_what_would_have_been(known):
     assert estimate.loq >= 0.001  # never below the leak
 
 
-def test_limit_of_blank_is_that_of_tubes_with_the_draws_own_background(known):
+def test_limit_of_blank_follows_the_draws_own_background(known):
     rng = np.random.default_rng(20)
-    clean, dirty = (
-        estimate_donor_fraction(tube(rng, 10_000, leak=leak), **known) for leak in (0.0005, 0.008)
+    clean, usual, dirty = (
+        estimate_donor_fraction(tube(rng, 10_000, leak=leak), **known)
+        for leak in (0.0005, 0.002, 0.008)
     )
-    assert dirty.lob > 2 * clean.lob > 0
-    # A draw full of donor cells shows its background beside them.
-    full = estimate_donor_fraction(tube(rng, 10_000, 0.5), **known)
-    assert full.lob < dirty.lob
+    assert 0 < clean.lob < dirty.lob and usual.lob < dirty.lob / 1.5
+    # A draw with donor cells shows its background beside them: they do not raise the limit.
+    for fraction in (0.001, 0.01, 0.5):
+        with_donor = estimate_donor_fraction(tube(rng, 10_000, fraction), **known)
+        assert with_donor.lob < dirty.lob / 1.5
+
+
+def test_limit_of_blank_is_what_a_known_background_allows():
+    """Background and donor's peak known, the least SD of a blank is that of their densities."""
+    rng = np.random.default_rng(22)
+    known = controls(rng, number=40_000, tubes=12, leak=0.01)
+    x = np.linspace(8, 24, 801)
+    donor = np.exp(-(((x - 16) / 1.2) ** 2) / 2) / 1.2 / np.sqrt(2 * np.pi)
+    background = 0.01 * np.exp(-(x - 8) / (16 / 3)) / (16 / 3)
+    least = (10_000 * np.sum(donor**2 / background) * (x[1] - x[0])) ** -0.5
+    limits = [estimate_donor_fraction(tube(rng, 10_000, leak=0.01), **known).lob for _ in range(4)]
+    assert 1.0 < np.mean(limits) / (1.645 * least) < 1.5
 
 
 def test_background_that_begins_before_the_boundary_is_not_taken_for_donor_cells():
@@ -201,6 +215,10 @@ def test_nine_donor_cells_among_ten_say_something(known):
     assert estimate.call == "detected_below_loq"
     assert estimate.donor_fraction == pytest.approx(0.9, abs=0.01)
     assert (estimate.fraction_low, estimate.fraction_high) == pytest.approx((low, high), abs=0.02)
+    # What would take 25 donor cells is not quantified by 10, be they all.
+    every = estimate_donor_fraction(np.linspace(14, 18, 10), **known)
+    assert every.donor_fraction > 0.98 and every.loq == 1.0
+    assert every.call == "detected_below_loq" and "so few parents (10)" in every.reason
     nothing = estimate_donor_fraction(draw[:1].repeat(10) + np.linspace(-1, 1, 10), **known)
     assert nothing.call == "not_detected" and nothing.lod == pytest.approx(0.3, abs=0.01)
     assert "(3 of 10 parents) would have been detected" in nothing.reason

@@ -10,7 +10,6 @@ from immunerecon.enumeration.donor_controls import Controls
 from immunerecon.enumeration.donor_given import Given, aligned, modelled, too_few, useless
 from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit, Mixture
 from immunerecon.enumeration.donor_posterior import (
-    as_blank,
     bin_draw,
     fit_draw,
     posterior_interval,
@@ -79,8 +78,8 @@ def estimate_donor_fraction(
     are nuisance parameters with priors learnt from the control tubes and their spread. They
     are profiled for the estimate and integrated (Laplace) for the interval, which averages
     over bootstrap replicates of the controls under Jeffreys' prior. The limit of blank is the
-    95 % point of simulated blanks with as much background as the draw has, fitted in the same
-    way; a fraction above it is detected.
+    95 % point of simulated blanks, in standard errors of a blank, times that of the draw's own
+    background; a fraction above it is detected.
 
     References
     ----------
@@ -202,8 +201,7 @@ def _judge(given: Given, *, known: DonorEstimate) -> DonorEstimate:
     counts = bin_draw(values, model.edges)
     fit = fit_draw(model, counts)
     fraction = float(fit.fraction[0])
-    blank = as_blank(model, counts, fit)
-    lob = simulate_lob(model, total, blank, tubes=settings.simulated_blanks, rng=rng)
+    lob = simulate_lob(model, total, fit, tubes=settings.simulated_blanks, rng=rng)
     limits = limits_above(lob, total, cv=settings.cv)
     loq = max(limits.loq, float(np.exp(model.mean[LEAK])))
     low, high = posterior_interval(model, counts, fit, level=settings.level)
@@ -236,6 +234,10 @@ def _call(fraction: float, limits: Limits, total: int) -> tuple[Call, str]:
         return "not_detected", (
             f"not above blank tubes; {limits.lod:.3%} ({limits.lod * total:.0f} of {total} "
             "parents) would have been detected"
+        )
+    if limits.loq == 1:  # where it was cut; no share of the draw is measured as well as wanted
+        return "detected_below_loq", (
+            f"above blank tubes; no share of so few parents ({total}) can be quantified"
         )
     if fraction < limits.loq:
         return "detected_below_loq", (

@@ -121,18 +121,28 @@ def expect_parts(model: Mixture, tubes: Tubes) -> Parts:
 
 
 def log_density(model: Mixture, counts: Floats, tubes: Tubes) -> Floats:
-    """Return the log density of counts and nuisance parameters together, shape (tubes,).
+    """Return the log density of events, shape (tubes or 1, bins), and nuisance parameters."""
+    return _log_joint(model, counts, tubes, expect_parts(model, tubes))
+
+
+def blank_sd(model: Mixture, total: float, fit: Fit) -> Floats:
+    """Return the standard error of the fraction in blanks like the fitted tubes, shape (tubes,).
 
     Parameters
     ----------
     model
         Shapes and priors.
-    counts : ndarray, shape (tubes or 1, bins)
-        Events of each tube.
-    tubes
-        Where to evaluate.
+    total
+        Parents in each tube.
+    fit
+        Of the tubes: their background, gain and lag count, their fractions do not.
     """
-    return _log_joint(model, counts, tubes, expect_parts(model, tubes))
+    rows = len(fit.fraction)
+    blanks = Tubes(np.zeros(rows), fit.nuisance, np.zeros(rows, dtype=np.intp))
+    parts = expect_parts(model, blanks)
+    slope, curvature = _derivatives(model, total * parts.recipient, blanks, parts)
+    _, information, _ = _without_nuisance(slope[:, 0], slope, curvature, np.zeros_like(slope))
+    return np.asarray(information**-0.5)
 
 
 def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fit:
@@ -168,10 +178,8 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
         spread = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
         far = np.abs(step * spread).max(axis=1) > (SETTLED_HELD if held else SETTLED)
         done = np.flatnonzero(~far) if rounds_left else np.arange(len(far))
-        ended, there = (
-            active[done],
-            Tubes(now.fraction[done], now.nuisance[done], now.replicate[done]),
-        )
+        ended = active[done]
+        there = Tubes(now.fraction[done], now.nuisance[done], now.replicate[done])
         joint = _log_joint(model, counts[ended], there, Parts(*(part[done] for part in parts)))
         log_marginal[ended], information[ended], score[ended] = _without_nuisance(
             joint, slope[done], curvature[done], step[done]

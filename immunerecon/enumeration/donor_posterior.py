@@ -10,9 +10,12 @@ from immunerecon.enumeration.donor_controls import Controls
 from immunerecon.enumeration.donor_likelihood import (
     GAIN,
     LAG,
+    LEAK,
+    MOST,
     Fit,
     Mixture,
     Tubes,
+    blank_sd,
     expect_parts,
     fit_tubes,
     log_density,
@@ -22,7 +25,6 @@ from immunerecon.enumeration.limits import predict_background
 
 Floats = NDArray[np.float64]
 
-NO_BLANK = 3.0  # SD
 POINTS = 13  # of the fraction, where its posterior is evaluated
 BETWEEN = 10  # steps from one to the next, over which its logarithm is interpolated
 
@@ -104,29 +106,10 @@ def raw_fraction(fit: Fit) -> float:
     return float(fit.score[0] / fit.information[0])
 
 
-def as_blank(model: Mixture, counts: Floats, fit: Fit) -> Fit:
-    """Return what background the draw has, taken for a blank as long as it may be one.
-
-    Parameters
-    ----------
-    model, counts, fit
-        Of the draw.
-
-    Returns
-    -------
-    Fit
-        Without donor cells; `fit` itself where that is out of the question (3 SD), for there the
-        background is seen beside the donor cells.
-    """
-    start = Tubes(np.zeros(1), fit.nuisance, np.zeros(1, dtype=np.intp))
-    blank = fit_tubes(model, counts, start, held=True)
-    return blank if 2 * (fit.log_marginal[0] - blank.log_marginal[0]) < NO_BLANK**2 else fit
-
-
 def simulate_lob(
-    model: Mixture, total: float, blank: Fit, *, tubes: int, rng: np.random.Generator
+    model: Mixture, total: float, fit: Fit, *, tubes: int, rng: np.random.Generator
 ) -> float:
-    """Return the fraction that 95 % of simulated blank draws do not exceed.
+    """Return the fraction that 95 % of blank draws do not exceed, seen as this draw is.
 
     Parameters
     ----------
@@ -134,27 +117,33 @@ def simulate_lob(
         Shapes and priors.
     total
         Parents in the draw.
-    blank
-        Of `as_blank`: background and gain of the blanks.
+    fit
+        Of the draw.
     tubes
-        Number of blanks.
+        Number of simulated blanks.
     rng
         Source of randomness.
 
     Notes
     -----
-    What background a draw has is seen in the draw itself, besides what blank tubes lead one to
-    expect; so its limit is that of blanks with a background like its own. The shape of the
-    background is only known from blank tubes: the blanks come from the replicates of the
-    shapes, and are fitted, as the draw is, with row 0.
+    The blanks have the draw's gain, a background drawn from its prior and the shapes of the
+    replicates, and are fitted, as the draw is, with row 0. What is held against their 95 % point
+    is the fraction over its standard error in a blank, which differs with the background; the
+    limit is that point times the standard error of the draw. The draw's background is the one
+    fitted beside its donor cells: taken for a blank's, it would hold the donor cells as well.
     """
-    nuisance = np.tile(blank.nuisance, (tubes, 1))
+    nuisance = np.tile(model.mean, (tubes, 1))
+    nuisance[:, LEAK] += model.sd[LEAK] * rng.standard_normal(tubes)
+    nuisance[:, LEAK] = np.minimum(nuisance[:, LEAK], MOST)
+    nuisance[:, GAIN] = fit.nuisance[0, GAIN]
     replicates = model.shapes.recipient.shape[1] - 1
     drawn = Tubes(np.zeros(tubes), nuisance, 1 + np.arange(tubes) % replicates)
     counts = rng.poisson(total * expect_parts(model, drawn).recipient).astype(float)
     start = Tubes(np.full(tubes, 1 / total), nuisance, np.zeros(tubes, dtype=np.intp))
-    fractions = fit_tubes(model, counts, start, held=False).fraction
-    return float(np.quantile(fractions, 0.95, method="hazen"))  # rank 0.5 + 0.95 n, as EP17 has it
+    blanks = fit_tubes(model, counts, start, held=False)
+    errors = blanks.fraction / blank_sd(model, total, blanks)
+    highest = np.quantile(errors, 0.95, method="hazen")  # rank 0.5 + 0.95 n, as EP17 has it
+    return float(highest * blank_sd(model, total, fit)[0])
 
 
 def posterior_interval(
