@@ -610,6 +610,21 @@ def test_label_hides_neither_events_nor_another_label(ax):
         assert not (box.left <= events[0] <= box.right and box.bottom <= events[1] <= box.top)
 
 
+def test_label_stands_in_no_other_gate(ax):
+    """Two half planes whose line runs aslant: either label fits into the other's bounding box."""
+    upper = PolygonGate(("CD4", "CD8"), ((-0.1, 0.3), (1.1, 0.7), (1.1, 1.1), (-0.1, 1.1)))
+    lower = PolygonGate(("CD4", "CD8"), ((-0.1, 0.25), (1.1, 0.65), (1.1, -0.1), (-0.1, -0.1)))
+    gates = {"CD8_T": upper, "CD4_T": lower}
+    seen = [picture(name, gate) for name, gate in gates.items()]
+    boxes = place_labels(seen, ["CD8 T\n34 %", "CD4 T\n60 %"], ax=ax, size=7)
+    corners = [
+        {"CD4": np.repeat([box.left, box.right], 2), "CD8": np.tile([box.bottom, box.top], 2)}
+        for box in boxes
+    ]
+    assert upper.contains(corners[0]).all() and not lower.contains(corners[0]).any()
+    assert lower.contains(corners[1]).all() and not upper.contains(corners[1]).any()
+
+
 def test_label_of_a_quadrant_stands_inside_it(ax):
     gate = RectangleGate({"CD3": Range(high=0.5), "CD56": Range(low=0.4)})
     (box,) = place_labels([picture(gate=gate)], ["NK\n10 %"], ax=ax, size=7)
