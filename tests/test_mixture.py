@@ -112,9 +112,17 @@ def test_activation_of_a_tube_that_cannot_tell_it_is_that_of_the_others() -> Non
     added, spread = expected_activation(Shifts(gains, errors), which, resting)
     assert np.all(added[:, :2] == 0)
     assert added[resting, 2] == pytest.approx(0)
-    assert added[~resting, 2] == pytest.approx(4 / 5, abs=0.01)  # four tell 1.0, one part none
+    assert added[~resting, 2] == pytest.approx(1.0)
     assert np.all(spread[:, 2] < 0.6)
     residuals = Residuals(np.zeros((10, 2, 2)), np.full((10, 2, 2), np.inf), np.ones((2, 2)))
     wide = np.where(which.steady, 0.1, spread)
     solved = solve_shifts(residuals, which, centres=added, spread=wide)
-    assert solved.gains[9, 2] == pytest.approx(4 / 5, abs=0.01)
+    assert solved.gains[9, 2] == pytest.approx(1.0, abs=0.01)
+
+
+def test_tubes_that_took_one_kind_for_another_do_not_move_the_others() -> None:
+    which = name_levers(("CD56",), [frozenset(), frozenset({"CD56"})])
+    gains, errors = np.zeros((9, 2)), np.full((9, 2), 0.05)
+    gains[:, 1] = [0.8, 0.9, 1.0, 1.1, 1.2, 1.0, -2.0, -2.5, -2.2]
+    added, _ = expected_activation(Shifts(gains, errors), which, np.zeros(9, dtype=bool))
+    assert added[:, 1] == pytest.approx(0.9, abs=0.11)

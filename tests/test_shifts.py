@@ -19,13 +19,22 @@ def test_a_kind_that_leaves_its_batch_is_not_followed_and_a_whole_batch_is() -> 
     moved = moved_means(
         np.zeros((1, 1)), residuals, levers, np.zeros((10, 1)), batches=batches
     ).ravel()
-    assert moved[5:] == pytest.approx(0.2, abs=0.01)
+    # What all tubes share, six tenths of 0.2, is the group's.
+    assert moved[5:] == pytest.approx(0.2 - 0.12, abs=0.01)
     assert moved[4] < 0.01
-    assert moved[:4] == pytest.approx(0, abs=0.001)
+    assert moved[:4] == pytest.approx(-0.12, abs=0.01)
 
 
 def test_before_batches_are_known_every_kind_is_followed() -> None:
     levers = name_levers(["FSC-A"], [frozenset()])
-    residuals = Residuals(np.full((1, 1, 1), 0.2), np.full((1, 1, 1), 1e-6), np.ones((1, 1)))
-    moved = moved_means(np.zeros((1, 1)), residuals, levers, np.zeros((1, 1)))
-    assert moved == pytest.approx(0.2, abs=0.01)
+    distance = np.array([0.0, 0.2])[:, None, None]
+    residuals = Residuals(distance, np.full((2, 1, 1), 1e-6), np.ones((1, 1)))
+    moved = moved_means(np.zeros((1, 1)), residuals, levers, np.zeros((2, 1))).ravel()
+    assert moved == pytest.approx([-0.1, 0.1], abs=0.01)
+
+
+def test_what_all_tubes_share_is_left_to_the_mean_of_the_group() -> None:
+    levers = name_levers(["FSC-A"], [frozenset()])
+    residuals = Residuals(np.full((4, 1, 1), 0.2), np.full((4, 1, 1), 1e-6), np.ones((1, 1)))
+    moved = moved_means(np.full((1, 1), 0.5), residuals, levers, np.zeros((4, 1)))
+    assert moved == pytest.approx(0.5)

@@ -20,6 +20,7 @@ from immunerecon.gating.models.mixture import (
 from immunerecon.gating.models.shifts import (
     ACTIVATION_SPREAD,
     BATCH_SPREAD,
+    OWN_WOBBLE,
     TUBE_SPREAD,
     Levers,
     Residuals,
@@ -30,7 +31,7 @@ from immunerecon.gating.models.shifts import (
     slopes_at,
     solve_shifts,
 )
-from immunerecon.gating.models.starting import Pool, pool_events, start_mixture, tails_of
+from immunerecon.gating.models.starting import Likeness, Pool, likeness, pool_events, start_mixture
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -38,6 +39,9 @@ Floats = NDArray[np.float32]
 _ROUNDS = 16
 _ALL_FROM, _EARLY_STRIDE = 10, 3  # rounds before, in which a third of the events does
 _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
+# Rounds in which cells lie where activation usually moves them, before each tube is on its own
+# again: one that took activated cells for another kind would never leave that.
+_USUAL = 3
 _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
 _FEWEST_TUBES = 2  # a lone tube cannot tell what a kind looks like from what lies beside it
@@ -114,7 +118,7 @@ def fit_group(
     if len(start.names) < _FEWEST_KINDS:
         return None
     moves = dict(zip(evidence[0].cells, evidence[0].moves, strict=True))
-    tails = tails_of(evidence[0], start.names)
+    alike = likeness(evidence[0], start.names)
     levers = name_levers(start.dimensions, [moves[name] for name in start.names])
     mixture, offsets = start, np.zeros((pool.n_tubes, *start.means.shape))
     centres = np.zeros((pool.n_tubes, len(levers.names)))
@@ -135,14 +139,15 @@ def fit_group(
         centred = moved_means(mixture.means, residuals, levers, shifts.gains, batches=known)
         offsets = centred - mixture.means
         left = residuals.distance - offsets
-        mixture = _maximise(mixture, start, moments, left=left, tails=tails)
+        mixture = _maximise(mixture, start, moments, left=left, alike=alike)
         if step == _BATCHES_FROM:
             batches = find_batches(*_steady(shifts, levers), labels=labels)
         if step >= _BATCHES_FROM:
             centres = batch_centres(shifts.gains, shifts.errors, batches, spread=BATCH_SPREAD)
             added, told = expected_activation(shifts, levers, resting)
             centres = np.where(levers.steady, centres, added)
-            spread = np.where(levers.steady, TUBE_SPREAD, told)
+            usual = levers.steady | (step < _BATCHES_FROM + _USUAL)
+            spread = np.where(usual, TUBE_SPREAD, told)
         rounds = _SHARE_ROUNDS if step < _ROUNDS - 1 else _LAST_SHARE_ROUNDS
         number = _expect(looked_at, mixture, mixture.means + offsets, rounds=rounds)
     if number.sum() < (1 - _MOST_STRANGERS) * pool.weights.sum():
@@ -257,12 +262,13 @@ def _maximise(
     moments: Sequence[_Moments],
     *,
     left: Doubles,
-    tails: Sequence[int],
+    alike: Likeness,
 ) -> Mixture:
     """Return the mixture moved to its events.
 
-    `left` is what the tubes' gains do not explain; `tails` names for each kind the one whose tails
-    it shares, since a rare kind would take a large one's outliers for tails of its own.
+    `left` is what the tubes' gains do not explain. A kind that is like another shares its tails,
+    and its place where they do not differ: on its own, a rare kind would take a large one's
+    outliers for tails of its own, and settle halfway to a neighbour of which it took a part.
     """
     means, covariances = mixture.means.copy(), mixture.covariances.copy()
     for kind, found in enumerate(moments):
@@ -273,10 +279,14 @@ def _maximise(
         covariances[kind] = (
             found.number * found.covariance + _PRIOR_EVENTS * start.covariances[kind]
         ) / (found.number + _PRIOR_EVENTS)
-    freedom = np.array([moments[kind].freedom for kind in tails])
+    freedom = np.array([moments[kind].freedom for kind in alike.first])
     spreads = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
     reach = _REACH * spreads + _REACH_BEYOND
-    means = np.clip(means, start.means - reach, start.means + reach)
+    for kind, model in enumerate(alike.of):
+        own = alike.own[kind]
+        middle = np.where(own, start.means[kind], means[model])
+        near = np.where(own, reach[kind], OWN_WOBBLE)
+        means[kind] = np.clip(means[kind], middle - near, middle + near)
     wide = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     narrow = np.minimum(1, _GROWTH * spreads / wide)
     covariances *= narrow[:, :, None] * narrow[:, None, :]

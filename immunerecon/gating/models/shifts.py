@@ -157,7 +157,8 @@ def expected_activation(
     Returns
     -------
     added, spread : ndarray, shape (t, f)
-        Of the gains that tell a batch: 0, and 0.
+        Of the gains that tell a batch: 0, and 0. What is added is the median, which a few tubes
+        that took one kind for another do not move.
     """
     added, spread = np.zeros_like(shifts.gains), np.zeros_like(shifts.gains)
     for f, base in enumerate(which.base):
@@ -167,11 +168,17 @@ def expected_activation(
         told = 1 / (1 + np.square(shifts.errors[:, f] / ACTIVATION_SPREAD))
         for group in (resting, ~resting):
             weight = told[group]
-            mean = float(weight @ own[group]) / (weight.sum() + 1)
-            squares = weight @ np.square(own[group] - mean) + ACTIVATION_SPREAD**2
-            added[group, f] = mean
+            middle = _median(np.append(own[group], 0.0), np.append(weight, 1.0))
+            squares = weight @ np.square(own[group] - middle) + ACTIVATION_SPREAD**2
+            added[group, f] = middle
             spread[group, f] = (squares / (weight.sum() + 1)) ** 0.5
     return added, spread
+
+
+def _median(values: Doubles, weights: Doubles) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def moved_means(
@@ -198,14 +205,20 @@ def moved_means(
     Returns
     -------
     ndarray, shape (t, k, d)
+        What is left of a kind in all tubes alike is not the tubes': it moves the group's mean, as
+        far as that may move.
     """
     by_gain = residuals.slopes * gains[:, which.of_mean]
     left = residuals.distance - by_gain
     variance = OWN_WOBBLE**2 + residuals.variance
+    left -= _of_batch(left, 1 / variance, np.zeros(len(left), dtype=np.intp))
     kept = OWN_WOBBLE**2 / variance
     if batches is not None:
-        apart = np.square(left - _of_batch(left, 1 / variance, batches)) / variance
-        kept = kept / (1 + np.square(apart / FARTHEST_WOBBLE**2))
+        believed = np.ones_like(left)
+        for _ in range(2):  # once more without those that are not believed
+            apart = np.square(left - _of_batch(left, believed / variance, batches)) / variance
+            believed = 1 / (1 + np.square(apart / FARTHEST_WOBBLE**2))
+        kept = kept * believed
     return np.asarray(means + by_gain + kept * left)
 
 

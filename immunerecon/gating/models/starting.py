@@ -118,14 +118,40 @@ def _near(values: Floats, centre: Doubles, spread: Doubles) -> NDArray[np.bool_]
     return np.asarray(squares.mean(axis=1) < _FAR_SPREADS**2)
 
 
-def tails_of(evidence: TubeEvidence, names: Sequence[str]) -> list[int]:
-    """Return the position of the kind that each is like in the end, or its own."""
-    found: list[int] = []
+@dataclass(frozen=True)
+class Likeness:
+    """Which kind of cell each other one is like, and in what it differs.
+
+    Parameters
+    ----------
+    of : tuple of int, length k
+        Position of the earlier kind, or its own.
+    own : ndarray of bool, shape (k, d)
+        Dimensions in which it lies elsewhere.
+    """
+
+    of: tuple[int, ...]
+    own: NDArray[np.bool_]
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """Position of the kind that each is like in the end, or its own."""
+        found: list[int] = []
+        for kind, model in enumerate(self.of):
+            found.append(kind if model == kind else found[model])
+        return tuple(found)
+
+
+def likeness(evidence: TubeEvidence, names: Sequence[str]) -> Likeness:
+    """Return which of the named kinds each is like."""
+    of: list[int] = []
     for position, name in enumerate(names):
         like = evidence.likes[evidence.cells.index(name)]
         model = evidence.cells[like] if like >= 0 else name
-        found.append(found[names.index(model)] if model in names[:position] else position)
-    return found
+        of.append(names.index(model) if model in names[:position] else position)
+    own = evidence.differs[[evidence.cells.index(name) for name in names]]
+    alone = np.array(of) == np.arange(len(names))
+    return Likeness(tuple(of), own | alone[:, None])
 
 
 def _first_enough(choices: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
