@@ -4,9 +4,8 @@ The gate is a level line of the odds that an event at a place is of the populati
 chosen so that as many of the parent's events lie inside as the model expects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +14,19 @@ from immunerecon.gating.geometry.gates import PolygonGate
 from immunerecon.gating.models.features import features, is_scatter, scatter_on_display
 from immunerecon.gating.models.mixture import log_t_constants, roots
 from immunerecon.gating.models.modelled import ModelledEvents
+from immunerecon.gating.models.rays import RAYS, Seen, around, likeliest, seen_from, within_bounds
 
 Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
-Rows = NDArray[np.intp]
 
-_RAYS = 20
-_BEFORE, _AFTER = np.arange(-1, _RAYS - 1), np.arange(1, _RAYS + 1) % _RAYS
 _STEPS = np.linspace(0, 1, 97)[1:] ** 1.5  # along a ray, denser near its origin
 _FRAME = (-0.3, 1.2)  # display; of fluorescence
 _SCATTER_FRAME = (0.0, 1.1)
-_SPIKE = 2.0  # a ray is no longer than this many times its longer neighbour
-_SHORTEST = 1e-3  # display
 _LEAST_OWN, _LEAST_OTHER, _LEAST_BACKGROUND = 0.02, 1e-4, 0.005  # of the parent's events
 _FARTHEST_LEVEL = 14.0  # log odds
 _HALVINGS = 14
+_SCARCE = 30  # events, below which a gate goes around those that are likeliest
 _DIGITS = 6  # of a number of events
 _SISTERS_AHEAD = -7.0  # log odds; farther into what is a sister population's no gate reaches
 _INSIDE_OUT = 1.4  # log odds at the origin of the rays, where there is choice (4 to 1)
@@ -84,64 +80,32 @@ def calibrated_gate(model: ModelledEvents, target: Target) -> PolygonGate:
     origin = _origin(model, target.population, (x, y), odds)
     directions, reach = _rays(origin, (x, y))
     places = origin + directions[:, None] * (reach[:, None] * _STEPS)[:, :, None]
-    profile = odds(places.reshape(-1, 2)).reshape(_RAYS, -1)
+    profile = odds(places.reshape(-1, 2)).reshape(RAYS, -1)
     profile = np.minimum.accumulate(profile, axis=1)
 
     def lengths_at(level: float) -> Doubles:
         lengths = reach * _first_below(profile, level)
-        longest = _SPIKE * np.maximum(lengths[_BEFORE], lengths[_AFTER])
-        return np.maximum(np.minimum(lengths, longest), _SHORTEST)
+        return within_bounds(lengths)
 
     inside = np.flatnonzero(target.inside)
     events = [target.columns[name].take(inside) for name in (x, y)]
     weights = model.weights.take(inside).astype(np.float64)
     wanted = round(model.expected(target.population))
-    level = _level(lengths_at, _seen_from(origin, events), weights, wanted=wanted)
-    corners = (origin + directions * lengths_at(level)[:, None]).round(5).tolist()
+    seen = seen_from(origin, events)
+    lengths = lengths_at(_level(lengths_at, seen, weights, wanted=wanted))
+    if 0 < wanted < _SCARCE:
+        chance = model.probability(target.population)[inside]
+        lengths = around(lengths, seen, likeliest(chance, weights, wanted=wanted))
+    corners = (origin + directions * lengths[:, None]).round(5).tolist()
     return PolygonGate((x, y), tuple((across, up) for across, up in corners))
 
 
-class _Seen(NamedTuple):
-    """Events as they are seen from where the rays begin, each of shape (n,).
-
-    Parameters
-    ----------
-    ray
-        Number of the ray that an event lies at or beyond, before the next one.
-    along, beside
-        How far one has to go along this ray, and then as the next one runs, to get there.
-    """
-
-    ray: Rows
-    along: Floats
-    beside: Floats
-
-    def within(self, lengths: Doubles, some: Rows) -> Bools:
-        """Return which of some events lie within rays of these lengths and what joins them."""
-        share = (1 / lengths).astype(np.float32)
-        ray = self.ray[some]
-        way = self.along[some] * share[ray] + self.beside[some] * share[_AFTER][ray]
-        return np.asarray(way < 1)
-
-
-def _seen_from(origin: Doubles, events: Sequence[Floats]) -> _Seen:
-    """Look at events, one column an axis, from the origin of the rays."""
-    right, up = (column - np.float32(at) for column, at in zip(events, origin, strict=True))
-    turn = 2 * np.pi / _RAYS
-    ray = np.floor(np.arctan2(up, right) * np.float32(1 / turn)).astype(np.intp) % _RAYS
-    angles = turn * np.arange(_RAYS)
-    cosines, sines = (f(angles).astype(np.float32) for f in (np.cos, np.sin))
-    along = right * sines[_AFTER][ray] - up * cosines[_AFTER][ray]
-    beside = up * cosines[ray] - right * sines[ray]
-    return _Seen(ray, along / np.float32(np.sin(turn)), beside / np.float32(np.sin(turn)))
-
-
 def _level(
-    lengths_at: Callable[[float], Doubles], seen: _Seen, weights: Doubles, *, wanted: float
+    lengths_at: Callable[[float], Doubles], seen: Seen, weights: Doubles, *, wanted: float
 ) -> float:
     """Return the level nearest to 0 at which the gate holds the wanted number of events."""
 
-    def holds(level: float, some: Rows) -> Bools:
+    def holds(level: float, some: NDArray[np.intp]) -> Bools:
         return seen.within(lengths_at(level), some)
 
     everything = np.arange(len(weights))
@@ -193,7 +157,7 @@ def _first_below(profile: Doubles, level: float) -> Doubles:
 
 def _rays(origin: Doubles, dimensions: tuple[str, str]) -> tuple[Doubles, Doubles]:
     """Return directions, shape (20, 2), and how far it is to the frame along each."""
-    angles = np.linspace(0, 2 * np.pi, _RAYS, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     frames = [_SCATTER_FRAME if is_scatter(name) else _FRAME for name in dimensions]
     low, high = np.array(frames).T
