@@ -127,7 +127,7 @@ def test_many_tubes_at_once_are_fitted_as_one_by_one(model, counts):
 def test_laplace_agrees_with_quadrature_over_the_leak(model, counts):
     # All other nuisance parameters are pinned, so that the integral has one dimension.
     pinned = replace(model, sd=np.array([model.sd[LEAK], 1e-4, 1e-4, 1e-4]))
-    leaks = np.linspace(-5, 5, 801) * model.sd[LEAK] + model.mean[LEAK]
+    leaks = np.linspace(-5, 15, 2001) * model.sd[LEAK] + model.mean[LEAK]
 
     def quadrature(fraction):
         nuisance = np.tile(model.mean, (len(leaks), 1))

@@ -16,7 +16,7 @@ EMPTY = 1e-12  # share of a bin that no cell of either kind falls into
 HELD = 1e30  # information that keeps a fraction where it is
 MOST = float(np.log(0.6))  # a tail that outgrows its core is no tail
 LONGEST = np.array([1.0, 1.0, 1.0, 0.3, 0.3])  # step of the fraction and the nuisances
-TAILS = 8.0  # degrees of freedom of the prior of the lag
+TAILS = 8.0  # degrees of freedom of the priors
 ROUNDS = 15
 SETTLED, SETTLED_HELD = 0.1, 0.5  # standard errors; the last step is taken by its parabola
 
@@ -34,8 +34,8 @@ class Mixture:
     mean, sd : ndarray, shape (4,)
         Priors of the nuisance parameters: log share of recipient cells beyond their peak (leak),
         log share of donor cells short of theirs (miss), shift of all cells against the controls
-        (gain), further shift of donor cells (lag). They are normal but for the lag's, which is
-        Student's t: now and then the expression of HLA itself changes.
+        (gain), further shift of donor cells (lag). They are Student's t: now and then a tube is
+        unlike its fellows, many of its cells dead or the expression of HLA itself changed.
     """
 
     shapes: Shapes
@@ -223,16 +223,14 @@ def _without_nuisance(
 def _log_joint(model: Mixture, counts: Floats, tubes: Tubes, parts: Parts) -> Floats:
     square = ((tubes.nuisance - model.mean) / model.sd) ** 2
     log_expected = np.log(_mixed(parts, tubes.fraction))
-    joint: Floats = (counts * log_expected).sum(axis=1) - square[:, :LAG].sum(axis=1) / 2
-    return joint - (TAILS + 1) / 2 * np.log1p(square[:, LAG] / TAILS)
+    log_prior = -(TAILS + 1) / 2 * np.log1p(square / TAILS).sum(axis=1)
+    return np.asarray((counts * log_expected).sum(axis=1) + log_prior)
 
 
 def _precision(model: Mixture, tubes: Tubes) -> Floats:
     """Return the precision of each prior where the tubes are, shape (tubes, 4)."""
-    precision = np.tile(model.sd**-2.0, (len(tubes.fraction), 1))
-    square = ((tubes.nuisance[:, LAG] - model.mean[LAG]) / model.sd[LAG]) ** 2
-    precision[:, LAG] *= (TAILS + 1) / (TAILS + square)
-    return precision
+    square = ((tubes.nuisance - model.mean) / model.sd) ** 2
+    return np.asarray((TAILS + 1) / (TAILS + square) / model.sd**2)
 
 
 def _mixed(parts: Parts, fraction: Floats) -> Floats:

@@ -12,6 +12,7 @@ from immunerecon.enumeration.donor_likelihood import (
     LAG,
     LEAK,
     MOST,
+    TAILS,
     Fit,
     Mixture,
     Tubes,
@@ -133,7 +134,7 @@ def simulate_lob(
     fitted beside its donor cells: taken for a blank's, it would hold the donor cells as well.
     """
     nuisance = np.tile(model.mean, (tubes, 1))
-    nuisance[:, LEAK] += model.sd[LEAK] * rng.standard_normal(tubes)
+    nuisance[:, LEAK] += model.sd[LEAK] * rng.standard_t(TAILS, tubes)
     nuisance[:, LEAK] = np.minimum(nuisance[:, LEAK], MOST)
     nuisance[:, GAIN] = fit.nuisance[0, GAIN]
     replicates = model.shapes.recipient.shape[1] - 1
