@@ -26,6 +26,7 @@ from immunerecon.enumeration.limits import predict_background
 
 Floats = NDArray[np.float64]
 
+NEAREST = 4.0  # a donor's peak is not looked for further down than a quarter of its distance
 POINTS = 13  # of the fraction, where its posterior is evaluated
 BETWEEN = 10  # steps from one to the next, over which its logarithm is interpolated
 
@@ -69,11 +70,20 @@ def fit_draw(model: Mixture, counts: Floats) -> Fit:
         Events of the draw.
     """
     usual = _best_start(model, counts, GAIN, np.arange(-20, 21) / 5, model.mean)
-    lagging = _best_start(model, counts, LAG, np.arange(-8, 9) / 2, usual.nuisance[0])
+    lags = np.arange(-8, 9) / 2
+    # Nearer to the recipient's cells, the donor's would be told from the flank of their peak by
+    # its shape alone, which is not known that well.
+    lags = lags[lags >= -_donor_median(model) / NEAREST]
+    lagging = _best_start(model, counts, LAG, lags, usual.nuisance[0])
     both = Tubes(*(np.concatenate(pair) for pair in zip(usual, lagging, strict=True)))
     fits = fit_tubes(model, counts, both, held=False)
     best = [int(np.argmax(fits.log_marginal))]  # the mode that holds more, not the higher one
     return Fit(*(field[best] for field in fits))
+
+
+def _donor_median(model: Mixture) -> float:
+    """Return where the donor's peak lies in the controls, the recipient's being at 0."""
+    return float(np.interp(0.5, model.shapes.donor[0, 0], model.shapes.grid))
 
 
 def _best_start(
