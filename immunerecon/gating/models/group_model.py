@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from immunerecon.gating.evidence import TubeEvidence
-from immunerecon.gating.models.activation import likeliest_activation
 from immunerecon.gating.models.batches import batch_centres, find_batches
 from immunerecon.gating.models.mixture import (
     STRAY_SCALE,
@@ -40,7 +39,6 @@ Floats = NDArray[np.float32]
 _ROUNDS = 16
 _ALL_FROM, _EARLY_STRIDE = 10, 3  # rounds before, in which a third of the events does
 _BATCHES_FROM = 5  # rounds after which the gains are good enough to tell batches by
-_HELD = 2  # rounds in which activation stays where it was found likeliest
 _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
 _FEWEST_TUBES = 2  # a lone tube cannot tell what a kind looks like from what lies beside it
@@ -146,14 +144,6 @@ def fit_group(
             added, told = expected_activation(shifts, levers, resting)
             centres = np.where(levers.steady, centres, added)
             spread = np.where(levers.steady, TUBE_SPREAD, told)
-        if step == _ALL_FROM:
-            usual = shifts.gains[:, levers.base] + np.where(resting[:, None], 0, added)
-            times = likeliest_activation(
-                pool, number, mixture, levers, slopes=residuals.slopes, usual=usual
-            )
-        if _ALL_FROM <= step < _ALL_FROM + _HELD:
-            centres = np.where(levers.steady, centres, times[:, None] * added)
-            spread = np.full_like(centres, TUBE_SPREAD)
         rounds = _SHARE_ROUNDS if step < _ROUNDS - 1 else _LAST_SHARE_ROUNDS
         number = _expect(looked_at, mixture, mixture.means + offsets, rounds=rounds)
     if number.sum() < (1 - _MOST_STRANGERS) * pool.weights.sum():
