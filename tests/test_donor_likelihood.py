@@ -20,7 +20,7 @@ from immunerecon.enumeration.donor_posterior import (
     spline_weights,
 )
 from immunerecon.enumeration.donor_shapes import smooth_shapes
-from immunerecon.enumeration.donor_tubes import collect_tubes
+from immunerecon.enumeration.donor_tubes import collect_controls
 
 
 def recipient_cells(rng, number):
@@ -31,8 +31,7 @@ def recipient_cells(rng, number):
 @pytest.fixture(scope="module")
 def controls():
     rng = np.random.default_rng(1)
-    tubes = collect_tubes(
-        np.zeros(1),
+    tubes = collect_controls(
         recipient=[recipient_cells(rng, 9_000) for _ in range(3)],
         donor=[rng.normal(10, 1, 9_000)],
         blanks=[],
@@ -74,9 +73,7 @@ def test_controls_lie_on_one_scale(controls):
 def test_tubes_of_other_gain_are_shifted_onto_the_first():
     rng = np.random.default_rng(4)
     own, other = rng.normal(0, 1, 5_000), rng.normal(0.8, 1, 5_000)
-    tubes = collect_tubes(
-        own, recipient=[own], donor=[own + 12], blanks=[other], donor_positive=True
-    )
+    tubes = collect_controls(recipient=[own], donor=[own + 12], blanks=[other], donor_positive=True)
     aligned = align_controls(tubes)
     middle = (aligned.grid[1:] + aligned.grid[:-1]) / 2
     means = aligned.blanks @ middle / 5_000

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from immunerecon.enumeration.donor_controls import Controls
-from immunerecon.enumeration.donor_given import Given, aligned, modelled, too_few, useless
-from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit, Mixture
+from immunerecon.enumeration.donor_given import Given, hold_controls
+from immunerecon.enumeration.donor_likelihood import GAIN, LAG, LEAK, Fit
 from immunerecon.enumeration.donor_posterior import (
     bin_draw,
     fit_draw,
@@ -18,7 +18,7 @@ from immunerecon.enumeration.donor_posterior import (
     split_draw,
 )
 from immunerecon.enumeration.donor_results import Call, DonorEstimate, DonorSettings, FittedParts
-from immunerecon.enumeration.donor_tubes import MarkerTubes, collect_tubes, suppose_donor
+from immunerecon.enumeration.donor_tubes import suppose_donor
 from immunerecon.enumeration.limits import Limits, limits_above
 from immunerecon.enumeration.proportions import Counted, lang_reiczigel, rogan_gladen
 from immunerecon.errors import EstimationError
@@ -26,6 +26,7 @@ from immunerecon.errors import EstimationError
 Floats = NDArray[np.float64]
 
 BARS = 128  # of the figure
+TOO_FEW = "too few parents"
 WITH_DONOR = "mixture of recipient and donor controls"
 WITHOUT_DONOR = "no donor control: background of blanks, donor cells as the draw shows them"
 SHIFTED = 3.0  # a shift of so many times the tubes' usual spread is flagged
@@ -95,77 +96,86 @@ def estimate_donor_fraction(
     >>> print(f"{estimate.call} {estimate.donor_fraction:.3f}")
     detected 0.020
     """
-    tubes = collect_tubes(
-        draw, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
-    )
-    given, known = _prepare(tubes, settings)
-    return known if given is None else _judge(given, known=known)
+    held = {"recipient": recipient, "donor": donor, "blanks": blanks}
+    given = hold_controls(**held, donor_positive=donor_positive, settings=settings)
+    return estimate_against(given, draw)
 
 
-def fit_donor_parts(
-    tube: ArrayLike,
-    *,
-    recipient: Sequence[ArrayLike],
-    donor: Sequence[ArrayLike] = (),
-    blanks: Sequence[ArrayLike] = (),
-    donor_positive: bool | Sequence[bool] = True,
-    settings: DonorSettings = DonorSettings(),  # noqa: B008 (frozen)
-) -> FittedParts | None:
+def estimate_against(given: Given, draw: ArrayLike) -> DonorEstimate:
+    """Estimate the donor's share of one of several draws that share their control tubes.
+
+    Parameters
+    ----------
+    given
+        From `hold_controls`.
+    draw
+        As in `estimate_donor_fraction`, which tells the rest.
+
+    Raises
+    ------
+    EstimationError
+        When values are not finite or their number of markers is not that of the controls.
+    """
+    values = given.tubes.on_axis(draw)
+    supported, known = _prepare(given, values)
+    return known if supported is None else _judge(supported, values, known=known)
+
+
+def fit_donor_parts(given: Given, tube: ArrayLike) -> FittedParts | None:
     """Split a tube's distribution into recipient and donor cells for a figure, and judge nothing.
 
     Control tubes are shown beside the draws; neither interval nor limits of theirs are asked for.
 
     Parameters
     ----------
+    given
+        From `hold_controls`.
     tube : array_like
         Values of a control tube or draw.
-    recipient, donor, blanks, donor_positive, settings
-        As in `estimate_donor_fraction`.
 
     Returns
     -------
     FittedParts or None
-        None where `estimate_donor_fraction` would say ``not_evaluable``.
+        None where `estimate_against` would say ``not_evaluable``.
 
     Raises
     ------
     EstimationError
-        When values are not finite or tubes differ in their number of markers.
+        When values are not finite or their number of markers is not that of the controls.
     """
-    tubes = collect_tubes(
-        tube, recipient=recipient, donor=donor, blanks=blanks, donor_positive=donor_positive
-    )
-    given, _ = _prepare(tubes, settings)
-    if given is None:
+    values = given.tubes.on_axis(tube)
+    supported, _ = _prepare(given, values)
+    if supported is None:
         return None
-    controls, (model, _) = aligned(given), modelled(given)
-    values = controls.place(given.tubes.draw)
-    return _split(controls, model, values, fit_draw(model, bin_draw(values, model.edges)))
+    placed = supported.controls.place(values)
+    return _split(
+        supported, placed, fit_draw(supported.model, bin_draw(placed, supported.model.edges))
+    )
 
 
-def _prepare(tubes: MarkerTubes, settings: DonorSettings) -> tuple[Given | None, DonorEstimate]:
+def _prepare(given: Given, draw: Floats) -> tuple[Given | None, DonorEstimate]:
     """Return what a draw is held against, None where that cannot be, and what is known by then."""
-    tubes, flags = _drop_small(tubes, settings.min_control_events)
-    given = Given.of(tubes, settings)
-    reason = too_few(tubes, settings) or useless(given)
-    nothing = DonorEstimate("not_evaluable", reason, len(tubes.draw), flags=flags)
+    settings = given.settings
+    reason = given.useless
+    if len(draw) < settings.min_events:
+        reason = f"{TOO_FEW}: {len(draw)}, at least {settings.min_events} needed"
+    nothing = DonorEstimate("not_evaluable", reason, len(draw), flags=given.flags)
     if nothing.reason:
         return None, nothing
-    if not tubes.donor:
+    if not given.tubes.donor:
         try:
-            tubes = suppose_donor(tubes)
+            given = replace(given, tubes=suppose_donor(given.tubes, draw))
         except EstimationError as error:
             return None, replace(nothing, reason=str(error))
-        given = Given.of(tubes, settings)
-    controls = aligned(given)
+    controls, donor_known = given.controls, given.tubes.donor_known
     sensitivity, specificity = _share(controls.donor_seen), _share(controls.blank_clean)
     youden = sensitivity + specificity - 1
     known = replace(
         nothing,
-        sensitivity=sensitivity if tubes.donor_known else np.nan,
+        sensitivity=sensitivity if donor_known else np.nan,
         specificity=specificity,
-        youden=youden if tubes.donor_known else np.nan,
-        method=WITH_DONOR if tubes.donor_known else WITHOUT_DONOR,
+        youden=youden if donor_known else np.nan,
+        method=WITH_DONOR if donor_known else WITHOUT_DONOR,
     )
     if youden < settings.min_youden:
         reason = (
@@ -176,32 +186,16 @@ def _prepare(tubes: MarkerTubes, settings: DonorSettings) -> tuple[Given | None,
     return given, known
 
 
-def _drop_small(tubes: MarkerTubes, least: int) -> tuple[MarkerTubes, tuple[str, ...]]:
-    """Leave out control tubes with too few parents to show where their peak lies."""
-    kept, flags = [], []
-    for kind, group in (
-        ("recipient control", tubes.recipient),
-        ("donor control", tubes.donor),
-        ("blank", tubes.blanks),
-    ):
-        large = tuple(values for values in group if len(values) >= least)
-        kept.append(large)
-        if len(large) < len(group):
-            number = len(group) - len(large)
-            flags.append(f"{number} {kind} tube(s) left out: fewer than {least} parents")
-    recipient, donor, blanks = kept
-    return replace(tubes, recipient=recipient, donor=donor, blanks=blanks), tuple(flags)
-
-
-def _judge(given: Given, *, known: DonorEstimate) -> DonorEstimate:
+def _judge(given: Given, draw: Floats, *, known: DonorEstimate) -> DonorEstimate:
     """Fit the draw, and say what it shows."""
-    controls, settings, (model, rng) = aligned(given), given.settings, modelled(given)
-    values = controls.place(given.tubes.draw)
+    controls, settings, model = given.controls, given.settings, given.model
+    values = controls.place(draw)
     total = len(values)
     counts = bin_draw(values, model.edges)
     fit = fit_draw(model, counts)
     fraction = float(fit.fraction[0])
-    lob = simulate_lob(model, total, fit, tubes=settings.simulated_blanks, rng=rng)
+    blanks, rng = settings.simulated_blanks, given.randomness()
+    lob = simulate_lob(model, total, fit, tubes=blanks, rng=rng)
     limits = limits_above(lob, total, cv=settings.cv)
     loq = max(limits.loq, float(np.exp(model.mean[LEAK])))
     low, high = posterior_interval(model, counts, fit, level=settings.level)
@@ -224,7 +218,7 @@ def _judge(given: Given, *, known: DonorEstimate) -> DonorEstimate:
         rogan_gladen_high=gladen_high,
         gain_shift=float(fit.nuisance[0, GAIN]),
         flags=known.flags + _shift_flags(fit, controls.gain_sd),
-        parts=_split(controls, model, values, fit),
+        parts=_split(given, values, fit),
     )
 
 
@@ -275,8 +269,9 @@ def _share(counted: Counted) -> float:
     return counted[0] / counted[1]
 
 
-def _split(controls: Controls, model: Mixture, values: Floats, fit: Fit) -> FittedParts:
+def _split(given: Given, values: Floats, fit: Fit) -> FittedParts:
     """Return observed and fitted events on even bins of the displayed scale."""
+    controls, model = given.controls, given.model
     edges = controls.grid[:: len(controls.grid) // BARS]
     observed = bin_draw(values, edges[1:-1])[0]
     recipient, donor = split_draw(model, len(values), fit, edges)

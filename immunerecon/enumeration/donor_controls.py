@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.enumeration.donor_tubes import SIGMA, MarkerTubes
+from immunerecon.enumeration.donor_tubes import ControlTubes, half_spread
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ class Controls:
         return (values - self.origin) / self.unit
 
 
-def align_controls(tubes: MarkerTubes) -> Controls:
+def align_controls(tubes: ControlTubes) -> Controls:
     """Bring control tubes onto one scale, each tube's main peak in one place.
 
     Parameters
@@ -96,12 +96,11 @@ def align_controls(tubes: MarkerTubes) -> Controls:
     Controls
         Tubes of one kind differ in gain; they are shifted so that their peaks agree.
     """
-    pooled = np.concatenate(tubes.recipient)
-    origin = float(np.median(pooled))
-    unit = _sigma(pooled) * (1 if tubes.donor_positive else -1)
+    origin, sd = tubes.recipient_peak
+    unit = sd * (1 if tubes.donor_positive else -1)
     own = [(values - origin) / unit for values in tubes.recipient]
     others = [(values - origin) / unit for values in tubes.blanks]
-    target = (float(np.median(np.concatenate(tubes.donor))) - origin) / unit
+    target = (tubes.donor_median - origin) / unit
     donor = [(values - origin) / unit for values in tubes.donor]
     given = np.concatenate([values - np.median(values) + target for values in donor])
     boundary = _boundary(np.concatenate([values - np.median(values) for values in own]), given)
@@ -128,15 +127,12 @@ def align_controls(tubes: MarkerTubes) -> Controls:
     )
 
 
-def _sigma(values: Floats) -> float:
-    """Return half the distance between the quantiles one SD from the median."""
-    return float(np.ptp(np.quantile(values, SIGMA))) / 2
-
-
 def _grid(blanks: Sequence[Floats], donor: Floats) -> Floats:
     """Cover all controls; what lies further out counts as lying at the end."""
     low = max(min(float(values.min()) for values in blanks), -12.0) - 1
-    high = max(float(np.quantile(donor, 0.999)), float(np.median(donor)) + 5 * _sigma(donor)) + 4
+    high = (
+        max(float(np.quantile(donor, 0.999)), float(np.median(donor)) + 5 * half_spread(donor)) + 4
+    )
     return np.linspace(low, high, CELLS + 1)
 
 
@@ -149,7 +145,7 @@ def _gain_spread(gains: Sequence[float]) -> float:
 
 def _peak_ends(donor: Floats, boundary: float) -> tuple[float, float]:
     """Return where the recipient's peak ends, and where the donor's begins."""
-    target, sd = float(np.median(donor)), _sigma(donor)
+    target, sd = float(np.median(donor)), half_spread(donor)
     return min(boundary, CORE), max(min(boundary, target / (1 + sd)), target - CORE * sd)
 
 
@@ -159,7 +155,7 @@ def _boundary(recipient: Floats, donor: Floats) -> float:
     candidates = np.linspace(0.0, target, 200)
     wrong = 1 - _counts_below(recipient, candidates) / len(recipient)
     wrong += _counts_below(donor, candidates) / len(donor)
-    middle = target / (1 + _sigma(donor))
+    middle = target / (1 + half_spread(donor))
     good = candidates[wrong <= wrong.min() + 0.002]
     return float(good[np.argmin(np.abs(good - middle))])
 

@@ -1,7 +1,8 @@
-"""The tubes that one donor estimate rests on, reduced to one axis."""
+"""The control tubes that donor estimates rest on, reduced to one axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,50 +19,78 @@ CROWDED = 0.4  # share of them within one SD of the edge that tells of a hidden 
 
 
 @dataclass(frozen=True)
-class MarkerTubes:
-    """Marker values of the parents in each tube, on one axis.
+class ControlTubes:
+    """Marker values of the parents in each control tube, on one axis.
 
     Parameters
     ----------
-    draw : ndarray, shape (n_events,)
-        The draw to be judged.
     recipient, donor, blanks
         Control tubes, one array each: the patient's, the donor's, and other tubes
         without donor cells.
     donor_positive
         Whether donor cells lie at the upper end.
+    weights : ndarray, shape (n_markers,), or None
+        Of each marker on the axis; None where there is one marker, which is the axis.
     donor_known
         Whether the donor's tubes are control tubes, not a stand-in for them.
     """
 
-    draw: Floats
     recipient: tuple[Floats, ...]
     donor: tuple[Floats, ...]
     blanks: tuple[Floats, ...]
     donor_positive: bool
+    weights: Floats | None = None
     donor_known: bool = True
 
+    @cached_property
+    def recipient_peak(self) -> tuple[float, float]:
+        """Median of the patient's control tubes, and their robust SD."""
+        pooled = np.concatenate(self.recipient)
+        return float(np.median(pooled)), half_spread(pooled)
 
-def collect_tubes(
-    draw: ArrayLike,
+    @cached_property
+    def donor_median(self) -> float:
+        """Median of the donor's tubes."""
+        return float(np.median(np.concatenate(self.donor)))
+
+    def on_axis(self, tube: ArrayLike) -> Floats:
+        """Return the values of a further tube on the axis of the controls.
+
+        Raises
+        ------
+        EstimationError
+            When values are not finite, or the number of markers is not that of the controls.
+        """
+        values = np.asarray(tube, dtype=float)
+        known = (*self.recipient, *self.donor, *self.blanks)
+        _check([values], known if self.weights is None else [self.weights[None]])
+        return values if self.weights is None else values @ self.weights
+
+
+def half_spread(values: Floats) -> float:
+    """Return half the distance between the quantiles one SD from the median."""
+    return float(np.ptp(np.quantile(values, SIGMA))) / 2
+
+
+def collect_controls(
     *,
     recipient: Sequence[ArrayLike],
     donor: Sequence[ArrayLike],
     blanks: Sequence[ArrayLike],
     donor_positive: bool | Sequence[bool],
-) -> MarkerTubes:
+) -> ControlTubes:
     """Take displayed marker values and bring several markers onto one axis.
 
     Parameters
     ----------
-    draw, recipient, donor, blanks
+    recipient, donor, blanks
         Values on a display scale, shape (n_events,) or (n_events, n_markers).
     donor_positive
         Whether donor cells are the brighter ones, for each marker.
 
     Returns
     -------
-    MarkerTubes
+    ControlTubes
         Several markers are projected on Fisher's discriminant axis of the two controls,
         or summed in SD of the recipient's cells where there is no donor control.
 
@@ -70,35 +99,39 @@ def collect_tubes(
     EstimationError
         When values are not finite or tubes differ in their number of markers.
     """
-    groups = [
-        [np.asarray(tube, dtype=float) for tube in kind] for kind in (recipient, donor, blanks)
-    ]
-    tubes = [np.asarray(draw, dtype=float), *groups[0], *groups[1], *groups[2]]
-    if len({tube.shape[1:] for tube in tubes}) > 1:
+    own, given, others = (
+        tuple(np.asarray(tube, dtype=float) for tube in kind) for kind in (recipient, donor, blanks)
+    )
+    _check([*own, *given, *others])
+    positive = np.atleast_1d(donor_positive)
+    if not own or own[0].ndim == 1:
+        return ControlTubes(own, given, others, bool(positive[0]))
+    weights = _discriminant(own, given, np.where(positive, 1.0, -1.0))
+    own, given, others = (tuple(tube @ weights for tube in kind) for kind in (own, given, others))
+    return ControlTubes(own, given, others, donor_positive=True, weights=weights)
+
+
+def _check(tubes: Sequence[Floats], known: Sequence[Floats] = ()) -> None:
+    """Refuse tubes of other markers, and values that are none."""
+    if len({tube.shape[1:] for tube in (*tubes, *known)}) > 1:
         raise EstimationError("the tubes differ in their number of anti-HLA markers")
     if not all(np.isfinite(tube).all() for tube in tubes):
         raise EstimationError("a tube holds marker values that are not finite")
-    positive = np.atleast_1d(donor_positive)
-    if tubes[0].ndim > 1 and groups[0]:
-        weights = _discriminant(groups[0], groups[1], np.where(positive, 1.0, -1.0))
-        tubes = [tube @ weights for tube in tubes]
-        positive = np.array([True])
-    rest = iter(tubes[1:])
-    own, given, others = (tuple(next(rest) for _ in kind) for kind in groups)
-    return MarkerTubes(tubes[0], own, given, others, bool(positive[0]))
 
 
-def suppose_donor(tubes: MarkerTubes) -> MarkerTubes:
+def suppose_donor(tubes: ControlTubes, draw: Floats) -> ControlTubes:
     """Stand in for a missing donor control with an even spread over the donor's side.
 
     Parameters
     ----------
     tubes
         Tubes without a donor control.
+    draw
+        The draw to be judged, on their axis.
 
     Returns
     -------
-    MarkerTubes
+    ControlTubes
         Whatever lies far from the recipient's cells then counts as a donor cell or as
         background, wherever it lies: the draw itself says what donor cells look like.
 
@@ -108,10 +141,9 @@ def suppose_donor(tubes: MarkerTubes) -> MarkerTubes:
         When donor-side events crowd at the recipient's edge, so that only a donor control
         could tell the two apart.
     """
-    pooled = np.concatenate(tubes.recipient)
-    origin = float(np.median(pooled))
-    unit = np.ptp(np.quantile(pooled, SIGMA)) / 2 * (1 if tubes.donor_positive else -1)
-    placed, own = (tubes.draw - origin) / unit, (pooled - origin) / unit
+    origin, sd = tubes.recipient_peak
+    unit = sd * (1 if tubes.donor_positive else -1)
+    placed, own = (draw - origin) / unit, (np.concatenate(tubes.recipient) - origin) / unit
     beyond = placed[placed > BEYOND]
     excess = len(beyond) - np.mean(own > BEYOND) * len(placed)
     if excess > max(ENOUGH, len(beyond) / 2) and np.mean(beyond < BEYOND + 1) > CROWDED:

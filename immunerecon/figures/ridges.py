@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from immunerecon.cytometry.transforms import Scale
-from immunerecon.enumeration.donor_given import TOO_FEW
+from immunerecon.enumeration.donor import TOO_FEW
 from immunerecon.figures.axes import set_display_axes
 from immunerecon.figures.style import FAINT, INK, MUTED, figure_style, points, population_look
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.enumeration.donor import estimate_donor_fraction, fit_donor_parts
+from immunerecon.enumeration.donor import estimate_against, fit_donor_parts
+from immunerecon.enumeration.donor_given import Given, hold_controls
 from immunerecon.enumeration.donor_results import DonorSettings, FittedParts
 from immunerecon.errors import EstimationError
 from immunerecon.pipeline.records import Record
@@ -95,17 +96,12 @@ class DonorJob:
 
 def estimate_to_record(job: DonorJob) -> Record:
     """Estimate donor cells and keep numbers and fitted parts; only these of a control."""
-    recipient, donor, blanks = _loaded(job.controls)
-    held = {"recipient": recipient, "donor": donor, "blanks": blanks}
-    positive, settings = list(job.donor_positive), DonorSettings(seed=job.seed)
-    values = job.draw.load()
     try:
+        given = _held(job.controls, job.donor_positive, job.seed)
+        values = job.draw.load()
         if job.is_control:
-            parts = fit_donor_parts(values, **held, donor_positive=positive, settings=settings)
-            return Record({}, _arrays(parts))
-        estimate = estimate_donor_fraction(
-            values, **held, donor_positive=positive, settings=settings
-        )
+            return Record({}, _arrays(fit_donor_parts(given, values)))
+        estimate = estimate_against(given, values)
     except EstimationError as error:
         return Record({"call": "not_evaluable", "reason": str(error), "flags": []})
     facts: dict[str, Any] = {
@@ -115,10 +111,17 @@ def estimate_to_record(job: DonorJob) -> Record:
 
 
 @lru_cache(maxsize=_KEPT)
-def _loaded(controls: Controls) -> tuple[tuple[Floats, ...], ...]:
-    """Return the values of recipient controls, donor controls and blanks."""
+def _held(controls: Controls, donor_positive: tuple[bool, ...], seed: int) -> Given:
+    """Return what all draws with these control tubes are held against."""
     groups = (controls.recipient, controls.donor, controls.blanks)
-    return tuple(tuple(values.load() for values in group) for group in groups)
+    recipient, donor, blanks = ([values.load() for values in group] for group in groups)
+    return hold_controls(
+        recipient=recipient,
+        donor=donor,
+        blanks=blanks,
+        donor_positive=donor_positive,
+        settings=DonorSettings(seed=seed),
+    )
 
 
 def _arrays(parts: FittedParts | None) -> Mapping[str, NDArray[Any]]:
