@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from immunerecon.enumeration.donor_tubes import ControlTubes, half_spread
+from immunerecon.enumeration.donor_tubes import SIGMA, ControlTubes
 
 Floats = NDArray[np.float64]
 
@@ -103,11 +104,12 @@ def align_controls(tubes: ControlTubes) -> Controls:
     target = (tubes.donor_median - origin) / unit
     donor = [(values - origin) / unit for values in tubes.donor]
     given = np.concatenate([values - np.median(values) + target for values in donor])
-    boundary = _boundary(np.concatenate([values - np.median(values) for values in own]), given)
+    peak = _Peak.of(given)
+    boundary = _boundary(np.concatenate([v - np.median(v) for v in own]), given, peak)
     gains = [float(np.median(values[values < boundary])) for values in own + others]
     blanks = [values - gain for values, gain in zip(own + others, gains, strict=True)]
-    grid = _grid(blanks, given)
-    ends = _peak_ends(given, boundary)
+    grid = _grid(blanks, peak)
+    ends = _peak_ends(peak, boundary)
     boundary, recipient_end, donor_start = (
         float(grid[np.searchsorted(grid, place)]) for place in (boundary, *ends)
     )
@@ -127,12 +129,23 @@ def align_controls(tubes: ControlTubes) -> Controls:
     )
 
 
-def _grid(blanks: Sequence[Floats], donor: Floats) -> Floats:
+class _Peak(NamedTuple):
+    """Where the donor's cells lie: their median, robust SD, and what nearly all lie below."""
+
+    median: float
+    sd: float
+    highest: float
+
+    @classmethod
+    def of(cls, donor: Floats) -> "_Peak":
+        low, high, highest = np.quantile(donor, (*SIGMA, 0.999))
+        return cls(float(np.median(donor)), float(high - low) / 2, float(highest))
+
+
+def _grid(blanks: Sequence[Floats], donor: _Peak) -> Floats:
     """Cover all controls; what lies further out counts as lying at the end."""
     low = max(min(float(values.min()) for values in blanks), -12.0) - 1
-    high = (
-        max(float(np.quantile(donor, 0.999)), float(np.median(donor)) + 5 * half_spread(donor)) + 4
-    )
+    high = max(donor.highest, donor.median + 5 * donor.sd) + 4
     return np.linspace(low, high, CELLS + 1)
 
 
@@ -143,19 +156,18 @@ def _gain_spread(gains: Sequence[float]) -> float:
     return float(np.clip(np.sqrt(2) * np.std(gains, ddof=1), 0.2, 1.0))
 
 
-def _peak_ends(donor: Floats, boundary: float) -> tuple[float, float]:
+def _peak_ends(donor: _Peak, boundary: float) -> tuple[float, float]:
     """Return where the recipient's peak ends, and where the donor's begins."""
-    target, sd = float(np.median(donor)), half_spread(donor)
-    return min(boundary, CORE), max(min(boundary, target / (1 + sd)), target - CORE * sd)
+    begin = max(min(boundary, donor.median / (1 + donor.sd)), donor.median - CORE * donor.sd)
+    return min(boundary, CORE), begin
 
 
-def _boundary(recipient: Floats, donor: Floats) -> float:
+def _boundary(recipient: Floats, donor: Floats, peak: _Peak) -> float:
     """Return where the fewest events of both controls lie on the wrong side, near the middle."""
-    target = float(np.median(donor))
-    candidates = np.linspace(0.0, target, 200)
+    candidates = np.linspace(0.0, peak.median, 200)
     wrong = 1 - _counts_below(recipient, candidates) / len(recipient)
     wrong += _counts_below(donor, candidates) / len(donor)
-    middle = target / (1 + half_spread(donor))
+    middle = peak.median / (1 + peak.sd)
     good = candidates[wrong <= wrong.min() + 0.002]
     return float(good[np.argmin(np.abs(good - middle))])
 

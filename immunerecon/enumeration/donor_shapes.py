@@ -56,13 +56,14 @@ def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generat
     Rubin DB. Ann Stat 1981;9:130. doi:10.1214/aos/1176345338
     """
     grid, beyond, graft = controls.grid, controls.background, controls.graft
-    tails = leaked_events(controls)
-    rows = [_weights(controls, np.asarray(tails.sum(axis=0)))]
-    for _ in range(replicates):
-        weights = _weights(controls, _redraw(tails, rng))
-        redrawn = [rng.gamma(weights[kind]) for kind in (0, 2, 3)]
-        rows.append((redrawn[0], weights[1], *redrawn[1:]))
+    tails, unseen = leaked_events(controls), _unseen(controls)
+    seen = (controls.recipient, tails.sum(axis=0), controls.donor, controls.donor)
     sides = (~beyond, beyond, graft, ~graft)
+    rows = [[np.where(*part, 0.0) for part in zip(sides, seen + unseen, strict=True)]]
+    for _ in range(replicates):
+        tail = np.where(beyond, _redraw(tails, rng) + unseen, 0.0)
+        redrawn = [rng.gamma(rows[0][kind]) for kind in (0, 2, 3)]
+        rows.append([redrawn[0], tail, *redrawn[1:]])
     peaks, leak, donor, miss = (
         np.where(side, _smoothed(np.array([row[kind] for row in rows]), grid), 0.0)
         for kind, side in enumerate(sides)
@@ -127,18 +128,11 @@ def bin_edges(controls: Controls) -> Floats:
     return np.append(edges[edges < controls.boundary], controls.boundary)
 
 
-def _weights(controls: Controls, tail: Floats) -> tuple[Floats, ...]:
-    """Return the events behind core, leak, donor and miss, with what was not seen but may be."""
-    beyond, graft = controls.background, controls.graft
+def _unseen(controls: Controls) -> Floats:
+    """Return the events of each cell of the grid that were not seen but may be."""
     width = controls.grid[1] - controls.grid[0]
-    donor_sd = np.sqrt(_variance(np.where(graft, controls.donor, 0.0), controls.grid))
-    unseen = 0.5 * width / np.where(controls.right, 4 * donor_sd, 4)
-    return (
-        np.where(beyond, 0.0, controls.recipient + unseen),
-        np.where(beyond, tail + unseen, 0.0),
-        np.where(graft, controls.donor + unseen, 0.0),
-        np.where(graft, 0.0, controls.donor + unseen),
-    )
+    donor_sd = np.sqrt(_variance(np.where(controls.graft, controls.donor, 0.0), controls.grid))
+    return 0.5 * width / np.where(controls.right, 4 * donor_sd, 4)
 
 
 def _redraw(tails: Floats, rng: np.random.Generator) -> Floats:
