@@ -83,14 +83,21 @@ class Fit(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Bin probabilities of both kinds of cells and their slopes, shape (tubes, bins)."""
+    """Bin probabilities of recipient (0) and donor cells (1), shape (2, tubes, bins).
 
-    recipient: Floats
-    donor: Floats
-    recipient_by_leak: Floats
-    donor_by_miss: Floats
-    recipient_by_gain: Floats
-    donor_by_gain: Floats
+    Parameters
+    ----------
+    cells
+        The probabilities.
+    by_tail
+        Their slopes by leak of the recipient's, by miss of the donor's cells.
+    by_gain
+        Their slopes as the cells move up.
+    """
+
+    cells: Floats
+    by_tail: Floats
+    by_gain: Floats
 
 
 def expect_parts(model: Mixture, tubes: Tubes) -> Parts:
@@ -103,26 +110,56 @@ def expect_parts(model: Mixture, tubes: Tubes) -> Parts:
     tubes
         Tubes; their fractions do not matter.
     """
-    nuisance, shapes = tubes.nuisance, model.shapes
-    leak, miss = np.exp(nuisance[:, [LEAK]]), np.exp(nuisance[:, [MISS]])
-    moved = model.edges - nuisance[:, [GAIN]]
-    own, own_slope = _masses(shapes.recipient, shapes.grid, moved, tubes.replicate)
-    moved = moved - nuisance[:, [LAG]]
-    other, other_slope = _masses(shapes.donor, shapes.grid, moved, tubes.replicate)
-    by_leak, by_miss = leak * (own[1] - own[0]), miss * (other[1] - other[0])
-    return Parts(
-        recipient=own[0] + by_leak,
-        donor=other[0] + by_miss,
-        recipient_by_leak=by_leak,
-        donor_by_miss=by_miss,
-        recipient_by_gain=own_slope[0] + leak * (own_slope[1] - own_slope[0]),
-        donor_by_gain=other_slope[0] + miss * (other_slope[1] - other_slope[0]),
-    )
+    nuisance, grid = tubes.nuisance, model.shapes.grid
+    moved = np.empty((2, len(nuisance), len(model.edges) + 1))
+    moved[..., -1] = np.inf  # where the last bin ends
+    moved[0, :, :-1] = model.edges - nuisance[:, [GAIN]]
+    moved[1, :, :-1] = moved[0, :, :-1] - nuisance[:, [LAG]]
+    moved -= grid[0]
+    moved /= grid[1] - grid[0]
+    moved.clip(0, len(grid) - 1.001, out=moved)
+    cell = moved.astype(np.intp)
+    moved -= cell
+    below, rise = model.shapes.at(cell, tubes.replicate)
+    below += moved * rise
+    below[..., -1], rise[..., -1] = 1.0, 0.0
+    mass, slope = _between(below), _between(rise)
+    slope /= grid[0] - grid[1]
+    tail = np.exp(nuisance[:, : MISS + 1]).T[:, :, None]
+    by_tail = tail * (mass[1] - mass[0])
+    return Parts(mass[0] + by_tail, by_tail, slope[0] + tail * (slope[1] - slope[0]))
 
 
-def log_density(model: Mixture, counts: Floats, tubes: Tubes) -> Floats:
-    """Return the log density of events, shape (tubes or 1, bins), and nuisance parameters."""
-    return _log_joint(model, counts, tubes, expect_parts(model, tubes))
+def _between(values: Floats) -> Floats:
+    """Return the differences along the bins, the first one from 0."""
+    steps = np.empty_like(values)
+    # Across the rows too, which is quicker; the first column is set right.
+    np.subtract(values.ravel()[1:], values.ravel()[:-1], out=steps.ravel()[1:])
+    steps[..., 0] = values[..., 0]
+    return steps
+
+
+def mixed(cells: Floats, fraction: Floats) -> Floats:
+    """Return bin probabilities of all cells; `cells` as in `Parts`, for each donor fraction."""
+    share = fraction[..., None]
+    return np.asarray(np.maximum(share * cells[1] + (1 - share) * cells[0], 1e-15))
+
+
+def log_density(model: Mixture, counts: Floats, nuisance: Floats, expected: Floats) -> Floats:
+    """Return the log density of events and nuisance parameters.
+
+    Parameters
+    ----------
+    model
+        Shapes and priors.
+    counts, expected : ndarray, shape (..., bins)
+        Events, and the probabilities of `mixed`.
+    nuisance : ndarray, shape (..., 4)
+        Nuisance parameters.
+    """
+    square = ((nuisance - model.mean) / model.sd) ** 2
+    log_prior = -(TAILS + 1) / 2 * np.log1p(square / TAILS).sum(axis=-1)
+    return np.asarray((counts * np.log(expected)).sum(axis=-1) + log_prior)
 
 
 def blank_sd(model: Mixture, total: float, fit: Fit) -> Floats:
@@ -140,7 +177,8 @@ def blank_sd(model: Mixture, total: float, fit: Fit) -> Floats:
     rows = len(fit.fraction)
     blanks = Tubes(np.zeros(rows), fit.nuisance, np.zeros(rows, dtype=np.intp))
     parts = expect_parts(model, blanks)
-    slope, curvature = _derivatives(model, total * parts.recipient, blanks, parts)
+    expected = mixed(parts.cells, blanks.fraction)
+    slope, curvature = _derivatives(model, total * parts.cells[0], blanks, parts, expected)
     _, information, _ = _without_nuisance(slope[:, 0], slope, curvature, np.zeros_like(slope))
     return np.asarray(information**-0.5)
 
@@ -171,7 +209,8 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
     for rounds_left in reversed(range(ROUNDS)):
         now = Tubes(fraction[active], nuisance[active], tubes.replicate[active])
         parts = expect_parts(model, now)
-        slope, curvature = _derivatives(model, counts[active], now, parts)
+        expected = mixed(parts.cells, now.fraction)
+        slope, curvature = _derivatives(model, counts[active], now, parts, expected)
         step = _step(now, slope, curvature, held=held)
         fraction[active] += step[:, 0]
         nuisance[active] += step[:, 1:]
@@ -179,8 +218,7 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
         far = np.abs(step * spread).max(axis=1) > (SETTLED_HELD if held else SETTLED)
         done = np.flatnonzero(~far) if rounds_left else np.arange(len(far))
         ended = active[done]
-        there = Tubes(now.fraction[done], now.nuisance[done], now.replicate[done])
-        joint = _log_joint(model, counts[ended], there, Parts(*(part[done] for part in parts)))
+        joint = log_density(model, counts[ended], now.nuisance[done], expected[done])
         log_marginal[ended], information[ended], score[ended] = _without_nuisance(
             joint, slope[done], curvature[done], step[done]
         )
@@ -220,74 +258,32 @@ def _without_nuisance(
     )
 
 
-def _log_joint(model: Mixture, counts: Floats, tubes: Tubes, parts: Parts) -> Floats:
-    square = ((tubes.nuisance - model.mean) / model.sd) ** 2
-    log_expected = np.log(_mixed(parts, tubes.fraction))
-    log_prior = -(TAILS + 1) / 2 * np.log1p(square / TAILS).sum(axis=1)
-    return np.asarray((counts * log_expected).sum(axis=1) + log_prior)
-
-
 def _precision(model: Mixture, tubes: Tubes) -> Floats:
     """Return the precision of each prior where the tubes are, shape (tubes, 4)."""
     square = ((tubes.nuisance - model.mean) / model.sd) ** 2
     return np.asarray((TAILS + 1) / (TAILS + square) / model.sd**2)
 
 
-def _mixed(parts: Parts, fraction: Floats) -> Floats:
-    share = fraction[:, None]
-    return np.maximum(share * parts.donor + (1 - share) * parts.recipient, 1e-15)
-
-
 def _derivatives(
-    model: Mixture, counts: Floats, tubes: Tubes, parts: Parts
+    model: Mixture, counts: Floats, tubes: Tubes, parts: Parts, expected: Floats
 ) -> tuple[Floats, Floats]:
     """Return slopes (tubes, 5) and expected information (tubes, 5, 5) of the log density."""
-    expected = _mixed(parts, tubes.fraction)
-    share = tubes.fraction[:, None]
-    by_lag = share * parts.donor_by_gain
-    slopes = np.stack(
-        [
-            parts.donor - parts.recipient,
-            (1 - share) * parts.recipient_by_leak,
-            share * parts.donor_by_miss,
-            (1 - share) * parts.recipient_by_gain + by_lag,
-            by_lag,
-        ],
-        axis=1,
-    )
     # Where neither kind of cell has any mass, slopes over next to nothing would be infinite
     # information, and hide that two shifts cannot be told apart.
-    slopes *= (expected > EMPTY)[:, None, :]
+    expected = np.where(expected > EMPTY, expected, np.inf)
+    shares = np.stack([1 - tubes.fraction, tubes.fraction])[:, :, None]
+    slopes = np.empty((len(expected), 5, expected.shape[1]))
+    by_fraction, by_leak, by_miss, by_gain, by_lag = slopes.swapaxes(0, 1)
+    np.subtract(parts.cells[1], parts.cells[0], out=by_fraction)
+    np.multiply(shares[0], parts.by_tail[0], out=by_leak)
+    np.multiply(shares[1], parts.by_tail[1], out=by_miss)
+    np.multiply(shares[1], parts.by_gain[1], out=by_lag)
+    np.add(shares[0] * parts.by_gain[0], by_lag, out=by_gain)
     score = np.matmul(slopes, (counts / expected)[:, :, None])[:, :, 0]
     precision = _precision(model, tubes)
     score[:, 1:] -= (tubes.nuisance - model.mean) * precision
-    scaled = slopes / np.sqrt(expected)[:, None]
-    information = np.matmul(scaled, scaled.transpose(0, 2, 1)) * counts.sum(axis=1)[:, None, None]
+    slopes /= np.sqrt(expected)[:, None]
+    information = np.matmul(slopes, slopes.transpose(0, 2, 1)) * counts.sum(axis=1)[:, None, None]
     diagonal = np.arange(1, 5)
     information[:, diagonal, diagonal] += precision
     return score, information
-
-
-def _masses(
-    cumulative: Floats, grid: Floats, edges: Floats, replicate: Rows
-) -> tuple[Floats, Floats]:
-    """Return the bin masses of core and tail, and their slopes as the cells move up."""
-    width = grid[1] - grid[0]
-    place = np.clip((edges - grid[0]) / width, 0, len(grid) - 1.001)
-    cell = place.astype(np.intp)
-    flat = replicate[:, None] * len(grid) + cell
-    rows = cumulative.reshape(2, -1)
-    low = rows.take(flat, axis=1)
-    rise = rows.take(flat + 1, axis=1)
-    rise -= low
-    low += (place - cell) * rise
-    return _between(low, 1.0), _between(rise, 0.0) / -width
-
-
-def _between(values: Floats, last: float) -> Floats:
-    """Return the differences along the bins, from 0 on the left to `last` on the right."""
-    steps = np.empty((*values.shape[:-1], values.shape[-1] + 1))
-    steps[..., 0] = values[..., 0]
-    np.subtract(values[..., 1:], values[..., :-1], out=steps[..., 1:-1])
-    np.subtract(last, values[..., -1], out=steps[..., -1])
-    return steps

@@ -20,6 +20,7 @@ from immunerecon.enumeration.donor_likelihood import (
     expect_parts,
     fit_tubes,
     log_density,
+    mixed,
 )
 from immunerecon.enumeration.donor_shapes import Shapes, bin_edges, leaked_events
 from immunerecon.enumeration.limits import predict_background
@@ -72,7 +73,8 @@ def bin_draw(values: Floats, edges: Floats) -> Floats:
     scale = CELLS_BETWEEN / (edges[-1] - edges[0])
 
     def cell_of(places: Floats) -> NDArray[np.intp]:
-        return ((places - edges[0]) * scale).clip(0, CELLS_BETWEEN).astype(np.intp)
+        even = (places - edges[0]) * scale
+        return np.asarray(even.clip(0, CELLS_BETWEEN), dtype=np.intp)
 
     cells, crossed = cell_of(values), cell_of(edges)
     events = np.bincount(cells, minlength=CELLS_BETWEEN + 1)
@@ -82,7 +84,7 @@ def bin_draw(values: Floats, edges: Floats) -> Floats:
     bins = np.searchsorted(crossed, np.arange(len(events)))
     compared = np.searchsorted(edges, values[shared.take(cells)], side="right")
     counts = np.bincount(bins, events, len(edges) + 1) + np.bincount(compared, None, len(edges) + 1)
-    return counts[None]
+    return np.asarray(counts[None], dtype=float)
 
 
 def fit_draw(model: Mixture, counts: Floats) -> Fit:
@@ -117,12 +119,14 @@ def _best_start(
 ) -> Tubes:
     """Return the likeliest of many fractions and shifts, all else being as it is."""
     shares = np.array([0.0005, 0.01, 0.1, 0.3, 0.6, 0.9, 0.98, 0.999])
-    fraction, shift = (axis.ravel() for axis in np.meshgrid(shares, shifts))
-    tried = np.tile(nuisance, (len(shift), 1))
-    tried[:, which] = shift
-    candidates = Tubes(fraction, tried, np.zeros(len(shift), dtype=np.intp))
-    best = int(np.argmax(log_density(model, counts, candidates)))
-    return Tubes(fraction[[best]], tried[[best]], np.zeros(1, dtype=np.intp))
+    tried = np.tile(nuisance, (len(shifts), 1))
+    tried[:, which] = shifts
+    first = np.zeros(len(shifts), dtype=np.intp)
+    parts = expect_parts(model, Tubes(np.zeros(len(shifts)), tried, first))
+    expected = mixed(parts.cells[:, :, None], shares)
+    density = log_density(model, counts, tried[:, None], expected)
+    shift, share = np.unravel_index(np.argmax(density), density.shape)
+    return Tubes(shares[[share]], tried[[shift]], first[:1])
 
 
 def raw_fraction(fit: Fit) -> float:
@@ -175,7 +179,7 @@ def simulate_lob(
     nuisance[:, GAIN] = fit.nuisance[0, GAIN]
     replicates = model.shapes.recipient.shape[1] - 1
     drawn = Tubes(np.zeros(tubes), nuisance, 1 + np.arange(tubes) % replicates)
-    counts = rng.poisson(total * expect_parts(model, drawn).recipient).astype(float)
+    counts = rng.poisson(total * expect_parts(model, drawn).cells[0]).astype(float)
     start = Tubes(np.full(tubes, 1 / total), nuisance, np.zeros(tubes, dtype=np.intp))
     blanks = fit_tubes(model, counts, start, held=False)
     errors = blanks.fraction / blank_sd(model, total, blanks)
@@ -276,7 +280,8 @@ def split_draw(model: Mixture, total: float, fit: Fit, edges: Floats) -> tuple[F
     tube = Tubes(fit.fraction, fit.nuisance, np.zeros(1, dtype=np.intp))
     parts = expect_parts(replace(model, edges=edges[1:-1]), tube)
     share = fit.fraction[0]
-    return total * (1 - share) * parts.recipient[0], total * share * parts.donor[0]
+    recipient, donor = parts.cells[:, 0]
+    return total * (1 - share) * recipient, total * share * donor
 
 
 def _fraction_grid(fit: Fit, total: float) -> Callable[[Floats], Floats]:

@@ -1,6 +1,7 @@
 """What control tubes teach: the marker's distribution on recipient and donor cells."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,34 @@ class Shapes:
     grid: Floats
     recipient: Floats
     donor: Floats
+
+    def at(self, cell: NDArray[np.intp], row: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return what lies below cells of the grid, and what lies in them.
+
+        Parameters
+        ----------
+        cell : ndarray, shape (2, tubes, n)
+            For recipient and donor cells.
+        row : ndarray, shape (tubes,)
+            Estimate or replicate.
+
+        Returns
+        -------
+        below, inside : ndarray, shape (2, 2, tubes, n)
+            Shares of the peak's and of the further events, of recipient and donor cells.
+        """
+        kind = np.array([[0], [self.recipient.shape[1]]])
+        place = cell + ((kind + row) * len(self.grid))[:, :, None]
+        below = self._flat.take(place, axis=1)
+        place += 1
+        inside = self._flat.take(place, axis=1)
+        inside -= below
+        return below, inside
+
+    @cached_property
+    def _flat(self) -> Floats:
+        """Both kinds' distributions one after the other, peak and further events apart."""
+        return np.stack([self.recipient, self.donor], axis=1).reshape(2, -1)
 
 
 def smooth_shapes(controls: Controls, *, replicates: int, rng: np.random.Generator) -> Shapes:
@@ -132,7 +161,7 @@ def _unseen(controls: Controls) -> Floats:
     """Return the events of each cell of the grid that were not seen but may be."""
     width = controls.grid[1] - controls.grid[0]
     donor_sd = np.sqrt(_variance(np.where(controls.graft, controls.donor, 0.0), controls.grid))
-    return 0.5 * width / np.where(controls.right, 4 * donor_sd, 4)
+    return np.asarray(0.5 * width / np.where(controls.right, 4 * donor_sd, 4), dtype=float)
 
 
 def _redraw(tails: Floats, rng: np.random.Generator) -> Floats:
