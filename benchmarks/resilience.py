@@ -53,19 +53,11 @@ def workers_of(run: subprocess.Popen[bytes]) -> list[int]:
         try:
             children = path.read_text().split()
             found += [
-                int(c) for c in children if b"loky" in Path(f"/proc/{c}/cmdline").read_bytes()
+                int(c) for c in children if b"serve()" in Path(f"/proc/{c}/cmdline").read_bytes()
             ]
         except OSError:
             continue  # it ended just now
-    # The tracker of resources is no worker.
-    return [pid for pid in found if not _is_tracker(pid)]
-
-
-def _is_tracker(pid: int) -> bool:
-    try:
-        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return True
+    return found
 
 
 def outcome_of(out: Path) -> dict[str, bytes]:

@@ -149,10 +149,6 @@ def full(study: str, out: str, workers: str) -> None:
     with told(facts):
         begun = seconds()
         run.run_study(content, Path(out), workers=int(workers))
-        if int(workers) > 1:
-            from joblib.externals.loky import get_reusable_executor
-
-            get_reusable_executor().shutdown(wait=True)
         parts["tables"] = seconds() - begun - parts["second pass"] - parts["donors"]
         parts["second pass"] -= parts["first pass"]
         parts["first pass"] -= parts["together"]

@@ -14,7 +14,7 @@ from immunerecon.gating.exchange.gating_document import gate_all_events
 from immunerecon.gating.exchange.gating_ml_import import load_gating_ml
 from immunerecon.gating.fixed_strategy import fixed_strategy
 from immunerecon.gating.geometry.dimensions import Events
-from immunerecon.gating.overrides.applied_overrides import Override
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.strategy_file import load_strategy
 from immunerecon.pipeline.results import load_results
 from immunerecon.pipeline.run import regate, run_study

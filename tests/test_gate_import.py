@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from immunerecon.cli import app
 from immunerecon.errors import StudyError
-from immunerecon.gating.overrides.applied_overrides import load_overrides
+from immunerecon.gating.overrides.override_file import load_overrides
 from immunerecon.pipeline.gate_import import Scope, import_gates
 from immunerecon.pipeline.results import load_results
 from immunerecon.pipeline.run import run_study

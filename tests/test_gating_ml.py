@@ -31,7 +31,7 @@ from immunerecon.gating.geometry.dimensions import (
 from immunerecon.gating.geometry.exact_scale import ExactScale, exact_of
 from immunerecon.gating.geometry.gate_kinds import BooleanGate, EllipsoidGate, Reference
 from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.overrides.applied_overrides import Override
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.pipeline.results import Results, load_results
 from immunerecon.pipeline.run import run_study

@@ -15,13 +15,9 @@ from immunerecon.errors import StrategyError, StudyError
 from immunerecon.gating.boundaries import Boundary
 from immunerecon.gating.gated_tube import PlacedGate
 from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.overrides.applied_overrides import (
-    Override,
-    apply_overrides,
-    load_overrides,
-    overrides_for,
-    write_overrides,
-)
+from immunerecon.gating.overrides.applied_overrides import apply_overrides, overrides_for
+from immunerecon.gating.overrides.override import Override
+from immunerecon.gating.overrides.override_file import load_overrides, write_overrides
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates, between_boundaries
 from immunerecon.gating.strategy import parse_sides
 from immunerecon.pipeline.results import load_results

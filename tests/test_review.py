@@ -12,7 +12,7 @@ import pytest
 
 import immunerecon as ir
 from immunerecon.errors import ResultsError
-from immunerecon.gating.overrides.applied_overrides import load_overrides
+from immunerecon.gating.overrides.override_file import load_overrides
 from immunerecon.review.densities import BINS, SPARSE, draw_density
 from immunerecon.review.messages import answer
 from immunerecon.review.opening import Review, open_review

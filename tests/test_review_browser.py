@@ -15,7 +15,7 @@ import pytest
 from browser import asked_for, chromium, click, complaints, drag, find, find_chromium, until
 
 import immunerecon as ir
-from immunerecon.gating.overrides.applied_overrides import load_overrides
+from immunerecon.gating.overrides.override_file import load_overrides
 from immunerecon.report.outputs import report_data
 from immunerecon.report.page import render_page
 from immunerecon.review.messages import answer

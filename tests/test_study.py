@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from immunerecon.errors import StudyError, TubeError
-from immunerecon.study import read_study
+from immunerecon.study.folder import read_study
 
 YAML = "name: demo\npanels:\n  nk: {strategy: donor_nk}\n  t: {strategy: lineage}\n"
 SAMPLES = "file,patient,day,panel\nd0.fcs,P1,0,nk\nd7.fcs,P1,7,nk\n"

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from immunerecon.cli import app
 from immunerecon.errors import ResultsError
-from immunerecon.gating.overrides.applied_overrides import Override, write_overrides
+from immunerecon.gating.overrides.override import Override
+from immunerecon.gating.overrides.override_file import write_overrides
 from immunerecon.pipeline.provenance import append_audit, broken_link, digest, read_audit
 from immunerecon.pipeline.run import run_study
 from immunerecon.pipeline.seals import read_sums, seal

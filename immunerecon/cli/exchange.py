@@ -34,7 +34,7 @@ def import_gates(
 
     Example: immunerecon import-gates my_study lab.wsp --out mine.yaml --who AB --map "NK cells=NK"
     """
-    from immunerecon.gating.overrides.applied_overrides import load_overrides, write_overrides
+    from immunerecon.gating.overrides.override_file import load_overrides, write_overrides
     from immunerecon.pipeline.gate_import import Scope, import_gates
     from immunerecon.pipeline.provenance import now
     from immunerecon.study.folder import read_study

@@ -38,7 +38,7 @@ def run(
 
     Example: immunerecon run my_study --out my_results --workers 4
     """
-    from immunerecon.gating.overrides.applied_overrides import load_overrides
+    from immunerecon.gating.overrides.override_file import load_overrides
     from immunerecon.pipeline.crews import parse_shard
     from immunerecon.pipeline.run import run_shard, run_study
     from immunerecon.report.outputs import outputs_are_current, write_outputs

@@ -14,7 +14,8 @@ from immunerecon.gating.evidence import TubeEvidence, collect_evidence
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.geometry.dimensions import Events
 from immunerecon.gating.geometry.scale import Scale
-from immunerecon.gating.overrides.applied_overrides import Override, apply_overrides
+from immunerecon.gating.overrides.applied_overrides import apply_overrides
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placed_gates import LOW_CONFIDENCE, PlacedGates, apply_gates
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.gating.strategy import Strategy

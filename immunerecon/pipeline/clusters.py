@@ -13,11 +13,12 @@ from immunerecon.errors import ResultsError
 from immunerecon.pipeline.crews import Cluster
 from immunerecon.pipeline.plan import code_version
 from immunerecon.pipeline.records import load_record
-from immunerecon.pipeline.workers import DIED_TWICE, J, Outcome, Step, mark_of, work_marked
+from immunerecon.pipeline.workers import DIED_TWICE, J, Outcome, Step, work
 
 if TYPE_CHECKING:
     from distributed import Client
 
+BEGUN = ".begun"  # of marks beside the records
 _IN_FLIGHT = 2000  # jobs that the scheduler holds at a time
 _MOST_TRIES = 20  # of a job that waited each time at a worker that died
 _CONNECT_SECONDS = 20
@@ -95,7 +96,7 @@ def _outcome(future: Any, key: str, job: J, folder: Path) -> Outcome | None:  # 
 
     error = future.exception()
     if isinstance(error, KilledWorker):
-        mark = mark_of(folder, key)
+        mark = _mark_of(folder, key)
         if not mark.exists() or mark.stat().st_size < 2:
             return None
         mark.unlink()
@@ -126,10 +127,20 @@ def _on_worker(step: Step[J], key: str, job: J, folder: Path, version: str) -> s
     threadpool_limits(1)
     # A worker may die after its work is done and before it has said so.
     if load_record(folder, key) is not None:
-        mark_of(folder, key).unlink(missing_ok=True)
+        _mark_of(folder, key).unlink(missing_ok=True)
         return ""
-    mark = mark_of(folder, key)
+    mark = _mark_of(folder, key)
     if mark.exists() and mark.stat().st_size >= 2:
         mark.unlink()
         return DIED_TWICE
-    return work_marked(step, key, job, folder)[1].error
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with mark.open("ab") as stream:
+        stream.write(b".")
+    error = work(step, key, job, folder).error
+    mark.unlink(missing_ok=True)
+    return error
+
+
+def _mark_of(folder: Path, key: str) -> Path:
+    """Return the mark of a job that has begun; it has a byte for each time."""
+    return folder / f"{key}{BEGUN}"

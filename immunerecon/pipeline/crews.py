@@ -1,8 +1,11 @@
 """Who works on the tubes: processes of this machine, a Dask cluster, or one job of a job array."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from immunerecon.errors import ResultsError
+from immunerecon.pipeline.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,14 @@ class Shard:
 
     number: int
     of: int
-    workers: int = 1
+    workers: int | Processes = 1
 
     def owns(self, index: int) -> bool:
         """Return whether the thing at a position is this job's to work on."""
         return index % self.of == self.number - 1
 
 
-Crew = int | Cluster | Shard
+Crew = int | Cluster | Shard | Processes
 
 
 class UnfinishedError(ResultsError):
@@ -92,6 +95,24 @@ def parse_shard(text: str, *, workers: int = 1) -> Shard:
     raise ResultsError(f"shard {text!r} is no job of an array (accepted: 1/N to N/N)")
 
 
+@contextmanager
+def at_work(crew: Crew) -> Iterator[Crew]:
+    """Give a crew whose processes, where it has several, end with the context.
+
+    Examples
+    --------
+    >>> with at_work(2) as crew:
+    ...     type(crew).__name__
+    'Processes'
+    """
+    workers = crew.workers if isinstance(crew, Shard) else crew
+    if not isinstance(workers, int) or workers == 1:
+        yield crew
+        return
+    with Processes(workers) as processes:
+        yield replace(crew, workers=processes) if isinstance(crew, Shard) else processes
+
+
 def processes_of(crew: Crew) -> int:
     """Return how many processes of this machine a crew may use.
 
@@ -101,5 +122,7 @@ def processes_of(crew: Crew) -> int:
     (4, 2, 1)
     """
     if isinstance(crew, Shard):
-        return crew.workers
+        return processes_of(crew.workers)
+    if isinstance(crew, Processes):
+        return crew.n
     return 1 if isinstance(crew, Cluster) else crew

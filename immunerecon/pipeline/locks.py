@@ -6,8 +6,9 @@ from pathlib import Path
 
 from immunerecon.errors import ResultsError
 from immunerecon.files import UNFINISHED
+from immunerecon.pipeline.clusters import BEGUN
 from immunerecon.pipeline.crews import Shard
-from immunerecon.pipeline.workers import BEGUN, REFUSED
+from immunerecon.pipeline.workers import REFUSED
 
 _OURS = ("run.json", "records", ".lock", "audit.jsonl")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.models.rescaling import rescale_evidence
 from immunerecon.gating.placement import Placement
 from immunerecon.pipeline.companies import companies
+from immunerecon.pipeline.crews import Crew
 from immunerecon.pipeline.jobs import TubeJob, markers_of
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import choose_scales, instrument_key
 from immunerecon.pipeline.workers import run_apart
-from immunerecon.study.folder import Study
-from immunerecon.study.manifest import Sample
+
+if TYPE_CHECKING:  # whoever places tubes in another process needs no tables of a study
+    from immunerecon.study.folder import Study
+    from immunerecon.study.manifest import Sample
 
 
 def evidence_to_record(
@@ -83,11 +86,11 @@ class _Member:
 
 
 def place_tubes(
-    study: Study,
+    study: "Study",
     surveys: Mapping[int, Record],
     scales: Mapping[int, Mapping[str, Scale]],
     *,
-    workers: int = 1,
+    workers: Crew = 1,
 ) -> dict[int, Placement]:
     """Place the gates of every tube by what all tubes know.
 
@@ -100,7 +103,7 @@ def place_tubes(
     scales
         The display scales that it shares with others.
     workers
-        Processes; each takes a company of tubes at a time.
+        Processes of this machine; each takes a company of tubes at a time.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def place_tubes(
     return dict(sorted(pair for company in placed for pair in company.items()))
 
 
-def _identity(sample: Sample, survey: Record) -> TubeIdentity:
+def _identity(sample: "Sample", survey: Record) -> TubeIdentity:
     return TubeIdentity(
         patient=sample.patient,
         panel=sample.panel,

@@ -14,7 +14,7 @@ from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides.override import Override
 from immunerecon.pipeline.acquisitions import acquisition_facts
 from immunerecon.pipeline.course import course_tables, study_tables
-from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
+from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError, at_work
 from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.locks import locked, shard_locked
@@ -88,8 +88,8 @@ def run_study(
     >>> results = ir.run_study(ir.read_study(ir.sample_study()), "results")  # doctest: +SKIP
     """
     out = Path(out)
-    crew: Crew = Cluster(scheduler) if scheduler else workers
-    with locked(out, study.folder):
+    wanted: Crew = Cluster(scheduler) if scheduler else workers
+    with locked(out, study.folder), at_work(wanted) as crew:
         started = now()
         plan = plan_study(study, _in_force(overrides, out))
         records = (out / RECORDS).resolve()  # workers elsewhere have another working folder
@@ -141,11 +141,11 @@ def run_shard(
         As in `run_study`, and when the same job is at work already.
     """
     out = Path(out)
-    with shard_locked(out, study.folder, shard):
+    with shard_locked(out, study.folder, shard), at_work(shard) as crew:
         try:
             plan = plan_study(study, _in_force(overrides, out))
-            stages = run_stages(study, plan, out / RECORDS, workers=shard)
-            estimate_donors(study, stages, out / RECORDS, workers=shard)
+            stages = run_stages(study, plan, out / RECORDS, workers=crew)
+            estimate_donors(study, stages, out / RECORDS, workers=crew)
         except UnfinishedError as error:
             return (
                 f"Shard {shard.number}/{shard.of} is done with its share of this step; other jobs "

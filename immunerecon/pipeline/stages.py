@@ -9,7 +9,7 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placement import ALONE, Placement
 from immunerecon.pipeline.contents import identified
-from immunerecon.pipeline.crews import Crew, processes_of
+from immunerecon.pipeline.crews import Crew
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.misplaced import misplaced_tubes
 from immunerecon.pipeline.neighbours import place_tubes
@@ -91,7 +91,7 @@ def prepare_tubes(study: Study, plan: Plan, records: Path, *, workers: Crew) -> 
     telling = {i: s for i, s in surveys.items() if jobs[i].gated and i not in silent}
     scales = _scales(study, jobs, telling)
     overrides = overrides_by_tube(study, telling, plan.overrides)
-    placements = _placements(study, jobs, telling, scales, processes_of(workers))
+    placements = _placements(study, jobs, telling, scales, workers)
     placed = {
         index: replace(
             jobs[index],
@@ -151,7 +151,7 @@ def _placements(
     jobs: Mapping[int, TubeJob],
     surveys: Mapping[int, Record],
     scales: Mapping[int, Mapping[str, Scale]],
-    workers: int,
+    workers: Crew,
 ) -> dict[int, Placement]:
     """Return what the other tubes tell of each; nothing where its gates stand in a file."""
     found = {i: s for i, s in surveys.items() if not jobs[i].strategy.is_fixed}

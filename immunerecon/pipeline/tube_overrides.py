@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from immunerecon.errors import Problem, StudyError
-from immunerecon.gating.overrides.applied_overrides import Override, overrides_for
+from immunerecon.gating.overrides.applied_overrides import overrides_for
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.overrides.override_file import override_from
 from immunerecon.gating.strategy import Strategy
 from immunerecon.pipeline.jobs import TubeJob

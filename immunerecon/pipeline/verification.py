@@ -7,7 +7,7 @@ from typing import Any
 
 from immunerecon.errors import ResultsError, StrategyError, StudyError, TubeError
 from immunerecon.files import file_digest
-from immunerecon.gating.overrides.applied_overrides import load_overrides
+from immunerecon.gating.overrides.override_file import load_overrides
 from immunerecon.pipeline.provenance import AUDIT, broken_link, read_audit, read_run
 from immunerecon.pipeline.seals import SEALED, SUMS, files_of, read_sums
 from immunerecon.pipeline.tube_overrides import overrides_beside, overrides_of_run

@@ -1,21 +1,19 @@
 """The same pure function on many tubes: one process or several, in any order, one outcome.
 
-A worker that dies (killed, out of memory) takes joblib's whole batch with it. Each job therefore
-marks that it has begun; those that had begun when a worker died are tried once more, each alone.
+A job whose worker dies (killed, out of memory) is tried once more, alone, when the others are done.
 """
 
-import multiprocessing
 import re
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from immunerecon.errors import TubeError
 from immunerecon.files import write_atomically
-from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError
+from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError, at_work
+from immunerecon.pipeline.processes import DiedError, Processes
 from immunerecon.pipeline.records import Record, load_record, save_record
 
 
@@ -39,7 +37,7 @@ DIED_TWICE = (
 _FOLDERS = re.compile(
     r"(?<![\w.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\":]+[/\\])+"
 )  # results tell no paths
-BEGUN, REFUSED = ".begun", ".refused"  # of marks beside the records
+REFUSED = ".refused"  # of notes beside the records
 
 
 @dataclass(frozen=True)
@@ -97,10 +95,12 @@ def run_step(
         from immunerecon.pipeline.clusters import on_cluster
 
         yield from on_cluster(step, todo, folder, workers)
-    elif workers == 1:
-        yield from (work(step, key, job, folder) for key, job in todo.items())
     else:
-        yield from _supervised(step, todo, folder, workers)
+        with at_work(workers) as processes:
+            if isinstance(processes, Processes):
+                yield from _in_processes(step, todo, folder, processes)
+            else:
+                yield from (work(step, key, job, folder) for key, job in todo.items())
 
 
 def _found(todo: dict[str, J], folder: Path) -> Iterator[Outcome]:
@@ -133,49 +133,26 @@ def _share(step: Step[J], todo: dict[str, J], folder: Path, shard: Shard) -> Ite
         raise UnfinishedError(missing)
 
 
-def _supervised(step: Step[J], todo: dict[str, J], folder: Path, workers: int) -> Iterator[Outcome]:
-    """Work in several processes, and go on when one of them dies."""
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    while todo:
-        try:
-            for key, outcome in _in_processes(step, todo, folder, workers):
-                del todo[key]
-                yield outcome
-        except BrokenProcessPool:
-            yield from _found(todo, folder)
-            suspects = {key: job for key, job in todo.items() if mark_of(folder, key).exists()}
-            for key, job in suspects.items():
-                del todo[key]
-                yield _alone(step, key, job, folder)
-
-
 def _in_processes(
-    step: Step[J], jobs: Mapping[str, J], folder: Path, workers: int
-) -> Iterator[tuple[str, Outcome]]:
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-    # A copy: the caller takes finished jobs off its list while this runs.
-    yield from parallel(
-        delayed(work_marked)(step, key, job, folder) for key, job in list(jobs.items())
-    )
-
-
-def _alone(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
-    """Try a job a second time in a process of its own."""
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    try:
-        # Two processes for one job: with one, joblib would work in this very process.
-        [(_, outcome)] = _in_processes(step, {key: job}, folder, 2)
-    except BrokenProcessPool:
-        mark_of(folder, key).unlink(missing_ok=True)
-        return Outcome(job.index, None, DIED_TWICE)
-    return outcome
+    step: Step[J], todo: Mapping[str, J], folder: Path, processes: Processes
+) -> Iterator[Outcome]:
+    """Work in several processes; what one of them dies of is tried once more, alone."""
+    items = list(todo.items())
+    died = {}
+    for position, answer in processes.each(work, [(step, *item, folder) for item in items]):
+        try:
+            yield answer.result()
+        except DiedError:
+            key, job = items[position]
+            died[key] = job
+    for key, job in died.items():
+        try:
+            yield processes.ask(work, step, key, job, folder)
+        except DiedError:
+            yield Outcome(job.index, None, DIED_TWICE)
 
 
-def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: int) -> list[R]:
+def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: Crew = 1) -> list[R]:
     """Apply a function to things that are few and keep no records, in processes where it helps.
 
     Parameters
@@ -185,55 +162,39 @@ def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: int) 
     things
         What it is applied to.
     workers
-        Processes. When one of them dies, all is done again in this process, one after the other:
-        what was too much side by side may not be.
+        Processes of this machine, of a run's own or of a job array; else all is done in this one.
 
     Returns
     -------
     list
-        In the order of `things`; the same bits whatever the number of processes.
+        In the order of `things`; the same bits whatever the number of processes. What a process
+        dies of is done again in this one: what was too much side by side may not be.
     """
-    if workers > 1 and len(things) > 1:
-        from joblib import Parallel, delayed
-        from joblib.externals.loky.process_executor import BrokenProcessPool
-
-        try:
-            return list(Parallel(n_jobs=workers)(delayed(_apart)(function, t) for t in things))
-        except BrokenProcessPool:
-            pass
+    if len(things) > 1:
+        with at_work(workers.workers if isinstance(workers, Shard) else workers) as processes:
+            if isinstance(processes, Processes):
+                return _apart_in_processes(function, things, processes)
     return [_apart(function, thing) for thing in things]
+
+
+def _apart_in_processes(
+    function: Callable[[T], R], things: Sequence[T], processes: Processes
+) -> list[R]:
+    found: dict[int, R] = {}
+    for position, answer in processes.each(_apart, [(function, thing) for thing in things]):
+        with suppress(DiedError):
+            found[position] = answer.result()
+    return [
+        found[position] if position in found else _apart(function, thing)
+        for position, thing in enumerate(things)
+    ]
 
 
 def _apart(function: Callable[[T], R], thing: T) -> R:
     from threadpoolctl import threadpool_limits
 
-    _leave_interrupts_to_the_run()
     with threadpool_limits(1):
         return function(thing)
-
-
-def _leave_interrupts_to_the_run() -> None:
-    """In a worker, ignore Ctrl+C: it reaches all processes, and the run says what then happens."""
-    is_worker = multiprocessing.parent_process() is not None
-    if is_worker and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def work_marked(step: Step[J], key: str, job: J, folder: Path) -> tuple[str, Outcome]:
-    """Work on one job in a worker, which leaves a mark beside the records if it dies."""
-    _leave_interrupts_to_the_run()
-    mark = mark_of(folder, key)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    with mark.open("ab") as stream:
-        stream.write(b".")
-    outcome = work(step, key, job, folder)
-    mark.unlink(missing_ok=True)
-    return key, outcome
-
-
-def mark_of(folder: Path, key: str) -> Path:
-    """Return the mark of a job that has begun; it has a byte for each time."""
-    return folder / f"{key}{BEGUN}"
 
 
 def work(step: Step[J], key: str, job: J, folder: Path) -> Outcome:

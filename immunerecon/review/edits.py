@@ -9,8 +9,7 @@ import numpy as np
 from immunerecon.cytometry.transforms import Scale
 from immunerecon.errors import StrategyError
 from immunerecon.gating.geometry.gates import PolygonGate, Range, RectangleGate
-from immunerecon.gating.overrides.applied_overrides import Override
-from immunerecon.gating.overrides.override import SCOPES
+from immunerecon.gating.overrides.override import SCOPES, Override
 from immunerecon.review.tubes import ReviewTube
 
 Edit = Mapping[str, Any]

@@ -7,7 +7,8 @@ from typing import Any
 from filelock import FileLock
 
 from immunerecon.errors import ImmunereconError, ResultsError, StrategyError
-from immunerecon.gating.overrides.applied_overrides import Override, write_overrides
+from immunerecon.gating.overrides.override import Override
+from immunerecon.gating.overrides.override_file import write_overrides
 from immunerecon.review.catalogue import find_changed, find_oddities, list_populations, list_tubes
 from immunerecon.review.densities import BINS, draw_density
 from immunerecon.review.edits import to_overrides

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from immunerecon.errors import ResultsError
-from immunerecon.gating.overrides.applied_overrides import Override, load_overrides
+from immunerecon.gating.overrides.override import Override
+from immunerecon.gating.overrides.override_file import load_overrides
 from immunerecon.pipeline.results import Results
 from immunerecon.pipeline.tube_overrides import overrides_beside, overrides_of_run
 from immunerecon.review.tubes import ReviewTube, tube_opener

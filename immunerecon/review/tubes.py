@@ -12,7 +12,8 @@ from immunerecon.cytometry.transforms import Scale
 from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.geometry.dimensions import Events
-from immunerecon.gating.overrides.applied_overrides import Override, apply_overrides, overrides_for
+from immunerecon.gating.overrides.applied_overrides import apply_overrides, overrides_for
+from immunerecon.gating.overrides.override import Override
 from immunerecon.gating.placed_gates import PlacedGates, apply_gates
 from immunerecon.pipeline.jobs import TubeJob, columns_of, events_of, open_tube
 from immunerecon.pipeline.plan import plan_study

@@ -71,16 +71,7 @@ from immunerecon.gating.geometry.gate_kinds import EllipsoidGate
 from immunerecon.gating.geometry.gates import Gate, PolygonGate, Range, RectangleGate
 from immunerecon.gating.geometry.scale import Scale
 from immunerecon.gating.overrides.override import SCOPES, Override
-from immunerecon.gating.overrides.override_file import load_overrides, write_overrides
 from immunerecon.gating.placed_gates import PlacedGates, between_boundaries
-
-__all__ = [
-    "Override",
-    "apply_overrides",
-    "load_overrides",
-    "overrides_for",
-    "write_overrides",
-]
 
 
 def overrides_for(
