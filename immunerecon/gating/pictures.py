@@ -61,14 +61,14 @@ def picture_gates(gated: GatedTube) -> tuple[GatePicture, ...]:
     tuple of GatePicture
         In the order of gating.
     """
-    bins: dict[str, Bins] = {}
+    events = _Binned(gated, {}, {})
     return tuple(
-        _picture(gated, gate, bins) for gate in gated.gates if gate.gate and gate.gate.dimensions
+        _picture(gated, gate, events) for gate in gated.gates if gate.gate and gate.gate.dimensions
     )
 
 
-def _picture(gated: GatedTube, placed: PlacedGate, bins: dict[str, Bins]) -> GatePicture:
-    """Return the picture of one gate; the bins of all events are found once for a dimension."""
+def _picture(gated: GatedTube, placed: PlacedGate, events: "_Binned") -> GatePicture:
+    """Return the picture of one gate."""
     assert placed.gate is not None  # the caller's filter
     x, y = shown_on(placed.gate, gated.columns)
     return GatePicture(
@@ -76,7 +76,7 @@ def _picture(gated: GatedTube, placed: PlacedGate, bins: dict[str, Bins]) -> Gat
         parent=placed.parent,
         x=x,
         y=y,
-        counts=_histogram(*(_bins_of(gated, placed.parent, name, bins) for name in (x, y))),
+        counts=events.histogram(placed.parent, x, y),
         gate=placed.gate,
         count=gated.count(placed.population),
         parent_count=gated.count(placed.parent),
@@ -106,17 +106,46 @@ def shown_on(gate: Gate, columns: Collection[str]) -> tuple[str, str]:
     return x, next((y for y in (*rest, *companions) if y in columns and y != x), x)
 
 
-def _bins_of(gated: GatedTube, population: str, dimension: str, bins: dict[str, Bins]) -> Bins:
-    """Return the bin of each event of a population along a dimension."""
-    if dimension not in bins:
-        place = (gated.columns[dimension] - np.float32(LOW)) * np.float32(BINS / (HIGH - LOW))
-        bins[dimension] = np.clip(place, 0, BINS - 1, out=place).astype(np.uint8)
-    return bins[dimension] if population == "" else bins[dimension].take(gated.members[population])
+@dataclass(frozen=True)
+class _Binned:
+    """The events of a tube in bins; what gates share (parent, plane) is found once.
 
+    Parameters
+    ----------
+    gated
+        The tube.
+    bins
+        Bin of each event of a population along a dimension, as far as they were asked for.
+    histograms
+        Of a population in a plane, likewise.
+    """
 
-def _histogram(across: Bins, up: Bins) -> NDArray[np.uint32]:
-    place = across.astype(np.uint16)  # BINS squared is less than it can hold
-    place *= np.uint16(BINS)
-    place += up
-    counts = np.bincount(place, minlength=BINS * BINS)
-    return counts.reshape(BINS, BINS).astype(np.uint32)
+    gated: GatedTube
+    bins: dict[tuple[str, str], Bins]
+    histograms: dict[tuple[str, str, str], NDArray[np.uint32]]
+
+    def histogram(self, population: str, x: str, y: str) -> NDArray[np.uint32]:
+        """Return the number of events in each bin, shape (96, 96), first axis x."""
+        if x > y:
+            return np.ascontiguousarray(self.histogram(population, y, x).T)
+        key = population, x, y
+        if key not in self.histograms:
+            place = self.along(population, x).astype(np.uint16)  # holds BINS squared
+            place *= np.uint16(BINS)
+            place += self.along(population, y)
+            counts = np.bincount(place, minlength=BINS * BINS).astype(np.uint32)
+            self.histograms[key] = counts.reshape(BINS, BINS)
+        return self.histograms[key]
+
+    def along(self, population: str, dimension: str) -> Bins:
+        """Return the bin of each event of a population along a dimension."""
+        key = population, dimension
+        if key not in self.bins:
+            if population:
+                found = self.along("", dimension).take(self.gated.members[population])
+            else:
+                place = self.gated.columns[dimension] - np.float32(LOW)
+                place *= np.float32(BINS / (HIGH - LOW))
+                found = np.clip(place, 0, BINS - 1, out=place).astype(np.uint8)
+            self.bins[key] = found
+        return self.bins[key]

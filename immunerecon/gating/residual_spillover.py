@@ -10,6 +10,7 @@ from immunerecon.cytometry.tube import Tube
 from immunerecon.gating.gated_tube import GatedTube, Indices
 from immunerecon.gating.strategy import CellRule, Strategy
 
+Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 
 FEWEST_EVENTS = 200  # of a kind, below which it tells nothing
@@ -124,8 +125,9 @@ def _kinds(gated: GatedTube, strategy: Strategy) -> list[_Kind]:
     # What is no more than one of them (a lymphocyte) is what no gate has taken.
     told = [r for r in cells.values() if r.seed.population == home and r.is_a != (home,)]
     named = {population for rule in told for population in rule.is_a}
+    inside = {name: _inside(gated, name) for name in sorted(named & set(gated.members))}
     kinds = [
-        _Kind(_rows(gated, rule, named - _above(rule, strategy)), *_markers(rule, strategy))
+        _Kind(_rows(gated, rule, inside, _above(rule, strategy)), *_markers(rule, strategy))
         for rule in told
         if set(rule.is_a) <= set(gated.members)
     ]
@@ -142,14 +144,23 @@ def _above(rule: CellRule, strategy: Strategy) -> set[str]:
     return found
 
 
-def _rows(gated: GatedTube, rule: CellRule, others: set[str]) -> Indices:
+def _inside(gated: GatedTube, population: str) -> Bools:
+    """Return which events are in a population."""
+    inside = np.zeros(gated.n_events, dtype=np.bool_)
+    inside[gated.members[population]] = True
+    return inside
+
+
+def _rows(
+    gated: GatedTube, rule: CellRule, inside: Mapping[str, Bools], above: set[str]
+) -> Indices:
     """Return the events that are in all populations of a kind and in none of the others."""
-    inside = np.zeros(gated.n_events, dtype=np.int8)
-    for name in rule.is_a:
-        inside[gated.members[name]] += 1
-    for name in others & set(gated.members):
-        inside[gated.members[name]] = 0
-    rows = np.flatnonzero(inside == len(rule.is_a))
+    smallest, *more = sorted(rule.is_a, key=lambda name: gated.members[name].size)
+    rows = gated.members[smallest]
+    for name in more:
+        rows = rows[inside[name][rows]]
+    for name in inside.keys() - above:
+        rows = rows[~inside[name][rows]]
     return rows[:: max(1, rows.size // MOST_EVENTS)]
 
 

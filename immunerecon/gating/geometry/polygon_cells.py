@@ -99,16 +99,16 @@ def _near_sides(points: Floats, sides: NDArray[Any], vertices: Vertices, margin:
     """Return which points, shape (2, n), lie near the side that touches their cell, or any."""
     starts = np.asarray(vertices, dtype=np.float64).T
     ends = np.roll(starts, -1, axis=1)
+    lines = _lines(starts, ends, margin)
     one, several = np.flatnonzero(sides != _SEVERAL), np.flatnonzero(sides == _SEVERAL)
     side = sides[one].astype(np.intp)
-    close = _near_lines(points.take(one, axis=1), starts[:, side], ends[:, side], margin)
+    close = _near_lines(points.take(one, axis=1), lines.take(side, axis=1))
     pairs = [(one[close], side[close])]
     step = max(1, _BLOCK // len(vertices))
     for first in range(0, several.size, step):
-        some = several[first : first + step]  # a row each, a column a side
-        close = _near_lines(points[:, some, None], starts[:, None], ends[:, None], margin)
-        rows, columns = np.nonzero(close)
-        pairs.append((some[rows], columns))
+        some = several[first : first + step]  # a column each, a row a side
+        rows, columns = np.nonzero(_near_lines(points[:, None, some], lines[:, :, None]))
+        pairs.append((some[columns], rows))
     # Near the line that a side is a part of; few pairs are left to be looked at closely.
     point, side = (np.concatenate(part) for part in zip(*pairs, strict=True))
     x, y = points.take(point, axis=1)
@@ -122,13 +122,20 @@ def _near_sides(points: Floats, sides: NDArray[Any], vertices: Vertices, margin:
     return near
 
 
-def _near_lines(points: Floats, starts: Doubles, ends: Doubles, margin: Doubles) -> Mask:
-    """Return which points, coordinates first, lines pass within the margin; they broadcast."""
+def _lines(starts: Doubles, ends: Doubles, margin: Doubles) -> Doubles:
+    """Return the line of each side, shape (4, s): its normal, its offset, how far is near."""
     wide, tall = ends - starts
-    across = (points[0] - starts[0]) * tall
-    across -= (points[1] - starts[1]) * wide
-    limits = np.abs(tall) * margin[0] + np.abs(wide) * margin[1]
-    return np.asarray(np.abs(across, out=across) <= limits)
+    far = np.abs(tall) * margin[0] + np.abs(wide) * margin[1]
+    return np.stack([tall, -wide, starts[1] * wide - starts[0] * tall, far])
+
+
+def _near_lines(points: Floats, lines: Doubles) -> Mask:
+    """Return which points, coordinates first, lie near lines; they broadcast."""
+    across, up, offset, far = lines
+    apart = points[0] * across
+    apart += points[1] * up
+    apart += offset
+    return np.asarray(np.abs(apart, out=apart) <= far)
 
 
 def _inside_and_touched(

@@ -9,6 +9,7 @@ from immunerecon.gating.geometry.scale import Scale
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 SLOPE_GRID = np.linspace(-0.3, 1.2, 151)
 _DECADE = 1 / 4.5  # of the display, as on a logicle scale over 4.5 decades
@@ -21,15 +22,19 @@ def is_scatter(dimension: str) -> bool:
     return dimension.startswith(("FSC", "SSC"))
 
 
-def features(columns: Mapping[str, Floats], dimensions: Sequence[str]) -> Floats:
+def features(
+    columns: Mapping[str, Floats], dimensions: Sequence[str], rows: Rows | None = None
+) -> Floats:
     """Return the events as the model sees them.
 
     Parameters
     ----------
     columns
-        Display values by dimension, each of shape (n,).
+        Display values by dimension, each of shape (n_events,).
     dimensions
         Which, in this order.
+    rows : ndarray of int, shape (n,)
+        Row numbers of the events; all of them when left out.
 
     Returns
     -------
@@ -42,9 +47,13 @@ def features(columns: Mapping[str, Floats], dimensions: Sequence[str]) -> Floats
     """
     if not dimensions:
         return np.empty((0, 0), dtype=np.float32)
-    values = np.empty((len(dimensions), len(columns[dimensions[0]])), dtype=np.float32)
+    n_events = len(columns[dimensions[0]]) if rows is None else len(rows)
+    values = np.empty((len(dimensions), n_events), dtype=np.float32)
     for row, name in zip(values, dimensions, strict=True):
-        row[:] = columns[name]
+        if rows is None:
+            row[:] = columns[name]
+        else:
+            columns[name].take(rows, out=row, mode="clip")  # with "raise" the copy is made twice
         if is_scatter(name):
             np.log10(np.maximum(row, _LEAST, out=row), out=row)
             row *= _DECADE

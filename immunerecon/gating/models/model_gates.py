@@ -89,9 +89,10 @@ def what_is_left(
 
 def _fails(model: ModelledEvents, name: str, inside: Bools) -> bool:
     """Return whether a gate holds other events than the model counts."""
-    weights = model.weights[inside].astype(np.float64)
+    rows = np.flatnonzero(inside)
+    weights = model.weights.take(rows).astype(np.float64)
     held, expected = float(weights.sum()), model.expected(name)
-    pure = float(weights @ model.probability(name)[inside])
+    pure = float(weights @ model.probability(name).take(rows))
     missed = abs(held - expected)
     borne = max(_FEW_MISSED, _MOST_MISSED * expected, _NOISE_MISSED * expected**0.5)
     return missed > borne or (held - pure > max(_FEW_MISSED, (1 - _LEAST_PURITY) * held))

@@ -57,7 +57,7 @@ class ModelledEvents:
 
     def probability(self, population: str) -> Doubles:
         """Return the probability that each event is of a population, shape (n,)."""
-        return np.asarray(self.memberships[:, self.kinds_in(population)].sum(axis=1))
+        return np.asarray(self.memberships.T[self.kinds_in(population)].sum(axis=0))
 
     def number(self, inside: Bools) -> Doubles:
         """Return the expected number of events of each kind among some of them, shape (k + 1,)."""
@@ -89,8 +89,7 @@ class ModelledEvents:
         inside : ndarray of bool, shape (n,)
             Which of the modelled events are among them.
         """
-        names = self.mixture.dimensions
-        values = features({name: columns[name][events] for name in names}, names)
+        values = features(columns, self.mixture.dimensions, events)
         joint = log_densities(values, self.means, self.mixture).T  # a row a kind
         joint += np.log(self.shares + 1e-300).astype(np.float32)[:, None]
         joint -= joint.max(axis=0)
@@ -111,9 +110,10 @@ class ModelledEvents:
 
     @cached_property
     def _doubtful(self) -> tuple[Doubles, Floats]:
-        """Memberships and weights of the events that may be of more than one kind."""
-        open_cases = self.memberships.max(axis=1, initial=0) < _SURE
-        return self.memberships[open_cases], self.weights[open_cases]
+        """Memberships, a row a kind, and weights of the events that may be of several kinds."""
+        memberships = self.memberships.T
+        open_cases = np.flatnonzero(memberships.max(axis=0, initial=0) < _SURE)
+        return memberships.take(open_cases, axis=1), self.weights.take(open_cases)
 
     def clarity(self, population: str, parent: str) -> float:
         """Return how much of the information of a count is left where populations overlap.
@@ -143,8 +143,8 @@ class ModelledEvents:
         if not 0 < share < 1:
             return 1.0
         memberships, weights = self._doubtful
-        within = memberships[:, inside].sum(axis=1)
-        chance = memberships[:, own].sum(axis=1) / np.maximum(within, 1e-12)
+        within = memberships[inside].sum(axis=0)
+        chance = memberships[own].sum(axis=0) / np.maximum(within, 1e-12)
         lost = float(weights @ (within * chance * (1 - chance)))
         missing = lost / (total * share * (1 - share) + 1)
         return float(np.clip(1 - missing, 0, 1))
@@ -233,9 +233,7 @@ def model_events(
     mixture = placement.mixture
     if mixture is None:
         return None
-    values = features(
-        {name: columns[name].take(events) for name in mixture.dimensions}, mixture.dimensions
-    )
+    values = features(columns, mixture.dimensions, events)
     chosen, weights = stratified_sample(values, placement.means, mixture)
     density = log_densities(values[chosen], placement.means, mixture)
     shares, memberships = mixing_shares(density, weights=weights)

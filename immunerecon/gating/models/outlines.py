@@ -6,6 +6,7 @@ chosen so that as many of the parent's events lie inside as the model expects.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,22 @@ from immunerecon.gating.geometry.gates import PolygonGate
 from immunerecon.gating.models.features import features, is_scatter, scatter_on_display
 from immunerecon.gating.models.mixture import log_t_constants, roots
 from immunerecon.gating.models.modelled import ModelledEvents
-from immunerecon.gating.models.rays import RAYS, Seen, around, likeliest, seen_from, within_bounds
+from immunerecon.gating.models.rays import (
+    RAYS,
+    Rows,
+    Seen,
+    around,
+    likeliest,
+    seen_from,
+    within_bounds,
+)
 
 Bools = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-_STEPS = np.linspace(0, 1, 97)[1:] ** 1.5  # along a ray, denser near its origin
+_SHARES = np.linspace(0, 1, 97) ** 1.5  # of a ray, denser near its origin
+_STEPS, _WIDTHS = _SHARES[1:], np.append(np.diff(_SHARES), 0.0)
 _FRAME = (-0.3, 1.2)  # display; of fluorescence
 _SCATTER_FRAME = (0.0, 1.1)
 _LEAST_OWN, _LEAST_OTHER, _LEAST_BACKGROUND = 0.02, 1e-4, 0.005  # of the parent's events
@@ -80,12 +90,10 @@ def calibrated_gate(model: ModelledEvents, target: Target) -> PolygonGate:
     origin = _origin(model, target.population, (x, y), odds)
     directions, reach = _rays(origin, (x, y))
     places = origin + directions[:, None] * (reach[:, None] * _STEPS)[:, :, None]
-    profile = odds(places.reshape(-1, 2)).reshape(RAYS, -1)
-    profile = np.minimum.accumulate(profile, axis=1)
+    profiles = _profiles(odds(places.reshape(-1, 2)).reshape(RAYS, -1))
 
     def lengths_at(level: float) -> Doubles:
-        lengths = reach * _first_below(profile, level)
-        return within_bounds(lengths)
+        return within_bounds(reach * profiles.first_below(level))
 
     inside = np.flatnonzero(target.inside)
     events = [target.columns[name].take(inside) for name in (x, y)]
@@ -105,10 +113,10 @@ def _level(
 ) -> float:
     """Return the level nearest to 0 at which the gate holds the wanted number of events."""
 
-    def holds(level: float, some: NDArray[np.intp]) -> Bools:
+    def holds(level: float, some: Rows | slice) -> Bools:
         return seen.within(lengths_at(level), some)
 
-    everything = np.arange(len(weights))
+    everything = slice(None)
     even = holds(0.0, everything)
     number = _total(weights[even])
     if number == wanted:
@@ -142,17 +150,32 @@ def _total(weights: Doubles) -> float:
     return round(float(weights.sum()), _DIGITS)
 
 
-def _first_below(profile: Doubles, level: float) -> Doubles:
-    """Return the share of each ray along which falling odds are above a level."""
-    above = profile >= level
-    last = above.sum(axis=1)  # profiles fall, so these are the first ones
-    rows = np.arange(len(profile))
-    high = np.where(last > 0, profile[rows, last - 1], level)
-    low = profile[rows, np.minimum(last, profile.shape[1] - 1)]
-    steps = np.concatenate([[0.0], _STEPS])
-    start, end = steps[last], steps[np.minimum(last + 1, len(_STEPS))]
-    part = np.where(high > low, (high - level) / np.where(high > low, high - low, 1.0), 0.0)
-    return np.asarray(start + np.clip(part, 0, 1) * (end - start))
+class _Profiles(NamedTuple):
+    """Falling odds along rays, the first and the last of each twice.
+
+    Parameters
+    ----------
+    odds : ndarray, shape (20, 98)
+    begins : ndarray of int, shape (20,)
+        Place of each ray's first odds.
+    """
+
+    odds: Doubles
+    begins: Rows
+
+    def first_below(self, level: float) -> Doubles:
+        """Return the share of each ray along which its odds are above a level."""
+        above = np.count_nonzero(self.odds[:, 1:-1] >= level, axis=1)  # the first, as they fall
+        place = self.begins + above
+        high, low = self.odds.take(place), self.odds.take(place + 1)
+        part = np.divide(high - level, high - low, out=np.zeros(RAYS), where=high > low)
+        return np.asarray(_SHARES.take(above) + part * _WIDTHS.take(above))
+
+
+def _profiles(odds: Doubles) -> _Profiles:
+    """Return the odds along rays, shape (20, 96), none larger than one before it."""
+    falling = np.pad(np.minimum.accumulate(odds, axis=1), ((0, 0), (1, 1)), mode="edge")
+    return _Profiles(falling, np.arange(RAYS) * falling.shape[1])
 
 
 def _rays(origin: Doubles, dimensions: tuple[str, str]) -> tuple[Doubles, Doubles]:

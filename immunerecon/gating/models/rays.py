@@ -39,7 +39,7 @@ class Seen(NamedTuple):
     along: Floats
     beside: Floats
 
-    def within(self, lengths: Doubles, some: Rows) -> Bools:
+    def within(self, lengths: Doubles, some: Rows | slice) -> Bools:
         """Return which of some events lie within rays of these lengths and what joins them."""
         share = (1 / lengths).astype(np.float32)
         ray = self.ray[some]
@@ -73,7 +73,7 @@ def around(lengths: Doubles, seen: Seen, wanted: Bools) -> Doubles:
     Where few events are wanted each of them matters. One that lies on the wrong side moves the
     ends of the two rays beside it, if that leaves fewer on the wrong side.
     """
-    everything = np.arange(len(wanted))
+    everything = slice(None)
     wrong = seen.within(lengths, everything) != wanted
     for event in np.flatnonzero(wrong):
         ray, after = seen.ray[event], _AFTER[seen.ray[event]]
