@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--patients", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--events", type=int, default=15_000, help="in a tube")
     parser.add_argument("--full", action="store_true", help="twelve patients a trial")
     parser.add_argument("--trial", type=Path, help="a trial with its truth, instead of the presets")
     options = parser.parse_args()
@@ -150,7 +151,13 @@ def main() -> None:
     for name in options.presets:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / name
-            simulate_trial(folder, patients=patients, seed=options.seed, conditions=PRESETS[name])
+            simulate_trial(
+                folder,
+                patients=patients,
+                seed=options.seed,
+                events=options.events,
+                conditions=PRESETS[name],
+            )
             report(name, folder, options.ways)
 
 

@@ -18,7 +18,7 @@ from immunerecon.pipeline.neighbours import evidence_to_record
 from immunerecon.pipeline.records import Record
 from immunerecon.pipeline.scales import choose_scales
 
-MOST_EVENTS = 100_000  # boundaries hardly move with more
+MOST_EVENTS = 50_000  # boundaries hardly move with more
 _ENOUGH_EVENTS = 20_000  # the spread of the negatives is known to 1 % by then
 _SCATTER_BULK_PERCENT = 99.5
 
@@ -43,7 +43,7 @@ def survey_tube(job: TubeJob) -> Record:
 
     Notes
     -----
-    Everything but content and cleaning is taken from at most 100,000 events, spread evenly over
+    Everything but content and cleaning is taken from at most 50,000 events, spread evenly over
     the acquisition.
     """
     raw = open_tube(job)

@@ -10,7 +10,7 @@ Doubles = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 ENOUGH_EVENTS = 20_000  # a tube with no more is looked at as a whole
-_A_CLEAR_STRATUM, _A_DOUBTFUL_STRATUM = 500, 2_500  # events
+_A_CLEAR_STRATUM, _A_DOUBTFUL_STRATUM = 300, 1_500  # events
 _CLEAR_LEAD = 12.0  # log likelihood ratio to the next kind
 _CLEAR_SQUARES = 2.0  # mean squared deviate an axis; farther from its kind an event is doubtful
 _BLOCK = 8_192  # events, so that what is in between stays in the processor's cache
@@ -51,7 +51,7 @@ def stratified_sample(values: Floats, means: Doubles, mixture: Mixture) -> tuple
     >>> one = Mixture(("B", "T"), ("CD3",), at, wide, np.full(2, 9.0), np.ones((2, 1)))
     >>> positions, weights = stratified_sample(np.full((30_000, 1), 0.2, np.float32), at, one)
     >>> len(positions), float(weights.sum())
-    (500, 30000.0)
+    (300, 30000.0)
     """
     n = len(values)
     if n <= ENOUGH_EVENTS:
