@@ -75,9 +75,8 @@ def compensate(tube: Tube, spillover: Spillover | None) -> Tube:
     # The identity for all other channels lets one product do, each channel staying contiguous.
     unmixing = np.eye(len(names), dtype=np.float32)
     unmixing[np.ix_(positions, positions)] = np.linalg.inv(spillover.matrix)
-    columns = unmixing.T @ tube.events.T
-    columns.flags.writeable = False
-    return replace(tube, events=columns.T, compensation=spillover.source)
+    dyes = tube.with_events(unmixing.T @ tube.events.T)
+    return replace(dyes, compensation=spillover.source)
 
 
 def _refuse_double(tube: Tube) -> None:

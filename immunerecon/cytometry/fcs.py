@@ -23,7 +23,7 @@ from immunerecon.cytometry.fcs_text import (
     read_header,
     read_keywords,
 )
-from immunerecon.cytometry.tube import TIME_BACKWARDS, Channel, Tube
+from immunerecon.cytometry.tube import TIME_BACKWARDS, Channel, Tube, extremes_of
 from immunerecon.errors import FcsError
 
 MAX_NONFINITE_FRACTION = 0.001
@@ -202,17 +202,19 @@ def _read_data_set(data_set: DataSet) -> Tube:
         _channel(parameter, column, time_step)
         for parameter, column in zip(parameters, columns, strict=True)
     )
+    extremes = extremes_of(columns)
     flags = (
         *header.flags,
         *text.flags,
         *parameter_flags,
         *layout.flags,
         *time_flags,
-        *_event_flags(columns, channels),
+        *_event_flags(columns, channels, extremes),
         *_trailing_flags(data_set, layout),
     )
     kept = {k: printable(v) for k, v in text.values.items() if KEPT_KEYWORDS.fullmatch(k)}
-    return Tube(columns.T, channels, {"FCSVERSION": header.version, **kept}, flags=flags)
+    keywords = {"FCSVERSION": header.version, **kept}
+    return Tube(columns.T, channels, keywords, flags=flags, known_extremes=extremes)
 
 
 def _time_step(values: Mapping[str, str]) -> tuple[float, tuple[str, ...]]:
@@ -242,21 +244,21 @@ def _channel(parameter: Parameter, column: Columns, time_step: float) -> Channel
     return Channel(parameter.name, parameter.label, maximum)
 
 
-def _event_flags(columns: Columns, channels: Sequence[Channel]) -> list[str]:
+def _event_flags(columns: Columns, channels: Sequence[Channel], extremes: Columns) -> list[str]:
     """Look at the values; refuse a tube with too many that are no numbers."""
     n_events = columns.shape[1]
     if n_events == 0:
         return []
     flags = []
     # NaN and infinity show in the extremes, so that the tube needs no pass of its own for them.
-    lows, highs = columns.min(axis=1), columns.max(axis=1)
+    lows, highs = extremes
     if not (np.isfinite(lows).all() and np.isfinite(highs).all()):
         flags.append(_nonfinite_flag(columns, channels))
     constant = _names(channels, lows == highs)
     if constant and n_events > 1:
         flags.append(f"every event has the same value ({', '.join(constant)})")
     for channel, column in zip(channels, columns, strict=True):
-        if channel.is_time and bool((np.diff(column) < 0).any()):
+        if channel.is_time and bool((column[1:] < column[:-1]).any()):
             flags.append(TIME_BACKWARDS)
     return flags
 

@@ -147,14 +147,15 @@ def _look_at_ends(tube: Tube) -> _Ends:
     margin, saturated = np.zeros((2, tube.n_events), dtype=bool)
     off_scale: dict[str, float] = {}
     tops: dict[str, float] = {}
-    for channel in tube.channels:
+    for channel, (low, high) in zip(tube.channels, tube.extremes.T, strict=True):
         values = tube.values(channel.name)
-        finite &= np.isfinite(values)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite &= np.isfinite(values)
         if channel.is_time:
             continue
         if is_forward_scatter(channel):
             margin |= values <= 0
-        top = float(values.max(initial=0))
+        top = float(np.maximum(high, 0))
         at_top = _at_top(values, top, channel.maximum)
         if at_top is not None:
             saturated |= at_top

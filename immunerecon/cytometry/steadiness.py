@@ -152,7 +152,7 @@ def run_seconds(tube: Tube) -> Events | None:
     for channel in tube.channels:
         if channel.is_time:
             seconds = tube.values(channel.name)
-            return None if (np.diff(seconds) < 0).any() else seconds
+            return None if (seconds[1:] < seconds[:-1]).any() else seconds
     return None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ class Tube:
         empty while the tube is uncompensated.
     flags
         What a person should look at, one short sentence each.
+    known_extremes : ndarray of float32, shape (2, n_channels), or None
+        What `extremes` returns, where the reader has looked already.
     """
 
     events: Events
@@ -79,6 +82,7 @@ class Tube:
     sha256: str = ""
     compensation: str = ""
     flags: tuple[str, ...] = ()
+    known_extremes: Events | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_events(self) -> int:
@@ -108,6 +112,14 @@ class Tube:
         """Return one channel's values as a view of length ``n_events``."""
         return self.events[:, self.index(channel)]
 
+    @cached_property
+    def extremes(self) -> Events:
+        """Lowest and highest value of each channel, shape (2, n_channels).
+
+        NaN where a channel holds one, and without events.
+        """
+        return extremes_of(self.events.T) if self.known_extremes is None else self.known_extremes
+
     def to_frame(self) -> "pd.DataFrame":
         """Return the events as a table: a row an event, a column a channel.
 
@@ -135,8 +147,15 @@ class Tube:
         columns = np.empty((len(self.channels), rows.size), dtype=np.float32)
         for column, values in zip(columns, self.events.T, strict=True):
             np.take(values, rows, out=column, mode="clip")
+        return self.with_events(columns)
+
+    def with_events(self, columns: Events) -> "Tube":
+        """Return the tube with other events, shape (n_channels, n_events), each channel contiguous.
+
+        They become read-only.
+        """
         columns.flags.writeable = False
-        return replace(self, events=columns.T)
+        return replace(self, events=columns.T, known_extremes=None)
 
     def flagged(self, *flags: str) -> "Tube":
         """Return the tube with further flags."""
@@ -155,3 +174,10 @@ class Tube:
             f"<p>{escape(repr(self)[1:-1])}</p>"
             f"<table><tr><th>channel</th><th>label</th><th>maximum</th></tr>{rows}</table>"
         )
+
+
+def extremes_of(columns: Events) -> Events:
+    """Return the lowest and the highest value of each row, shape (2, n_rows); NaN without any."""
+    if columns.shape[1] == 0:
+        return np.full((2, columns.shape[0]), np.nan, dtype=np.float32)
+    return np.stack([columns.min(axis=1), columns.max(axis=1)])

@@ -93,10 +93,7 @@ def _display(
     channels = {channel.name: channel for channel in raw.channels}
     used = {marker: markers[marker] for marker in job.strategy.markers() if marker in markers}
     some = max(1, sample.n_events // _ENOUGH_EVENTS)
-    tops = {
-        marker: _top(channels[name], raw.values(name), sample.values(name))
-        for marker, name in used.items()
-    }
+    tops = {marker: _top(channels[name], raw, sample.values(name)) for marker, name in used.items()}
     widths = {
         marker: logicle_width(sample.values(name)[::some], t=tops[marker])
         for marker, name in used.items()
@@ -105,7 +102,7 @@ def _display(
     return {"markers": markers, "tops": tops, "widths": widths}
 
 
-def _top(channel: Channel, values: Events, sample: Events) -> float:
+def _top(channel: Channel, raw: Tube, sample: Events) -> float:
     """Return the top of a channel's linear scale: ``$PnR``, unless it does not fit the events.
 
     Events beyond it show that it is wrong; scatter that fills less than a quarter of it would
@@ -117,8 +114,9 @@ def _top(channel: Channel, values: Events, sample: Events) -> float:
         bulk = float(np.percentile(sample, _SCATTER_BULK_PERCENT))
         if bulk < channel.maximum / 4:
             return _power_of_two(2 * bulk)
-    largest = float(values.max())
+    largest = float(raw.extremes[1, raw.index(channel.name)])
     if not np.isfinite(largest):
+        values = raw.values(channel.name)
         largest = float(values.max(initial=0.0, where=np.isfinite(values)))
     return channel.maximum if largest <= 1.01 * channel.maximum else _power_of_two(largest)
 

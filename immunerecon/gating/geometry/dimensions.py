@@ -172,10 +172,10 @@ class Events:
     @cached_property
     def _largest(self) -> dict[str, float]:
         """Largest absolute value of each channel."""
-        return {
-            channel.name: float(max(column.max(initial=0.0), -column.min(initial=0.0)))
-            for channel, column in zip(self.tube.channels, self.tube.events.T, strict=True)
-        }
+        if self.tube.n_events == 0:
+            return {}
+        largest = np.abs(self.tube.extremes).max(axis=0)
+        return {c.name: float(most) for c, most in zip(self.tube.channels, largest, strict=True)}
 
     def _values(self, dimension: Dimension, rows: Rows | None) -> Doubles:
         if isinstance(dimension.channel, Ratio):
