@@ -20,7 +20,7 @@ from immunerecon.pipeline.neighbours import place_tubes
 from immunerecon.pipeline.plan import plan_study
 from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
 from immunerecon.pipeline.tables import write_parts, write_table
-from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
+from immunerecon.pipeline.tube_tables import tube_tables
 from immunerecon.simulate.conditions import Conditions
 from immunerecon.simulate.folder import simulate_trial
 from immunerecon.study.folder import Study, read_study
@@ -85,11 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for size in told.tables:
             larger, more = repeated(study, stages, size)
             start, out = time.process_time(), Path(folder) / f"out{size}"
-            frames = {
-                "samples": samples_table(larger, more),
-                "populations": populations_table(larger, more),
-                "gates": gates_table(larger, more),
-            }
+            frames = tube_tables(larger, more)
             for name, frame in frames.items():
                 write_table(out, name, frame)
             write_parts(out / "parquet", frames)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+_FORMULA = frozenset("=+-@\t\r")  # how a cell begins that a spreadsheet would compute
 UNFINISHED = ".part"  # ends the name of a file that is being written
 
 
@@ -69,6 +70,6 @@ def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _escaped(cell: object) -> object:
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(cell, str) and cell[:1] in _FORMULA:
         return f"'{cell}"
     return cell

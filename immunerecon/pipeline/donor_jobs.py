@@ -12,7 +12,7 @@ from immunerecon.enumeration.donor import estimate_against, fit_donor_parts
 from immunerecon.enumeration.donor_given import Given, hold_controls
 from immunerecon.enumeration.donor_results import DonorSettings, FittedParts
 from immunerecon.errors import EstimationError
-from immunerecon.pipeline.records import Record
+from immunerecon.pipeline.records import Record, read_arrays
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class MarkerValues:
 
     def load(self) -> Floats:
         """Return the values, shape (events,) of one marker, (events, markers) of several."""
-        columns = [self.arrays[name] for name in self.names]
+        columns = read_arrays(self.arrays, self.names)
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
 

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from immunerecon.enumeration.products import product_interval
@@ -14,7 +16,7 @@ from immunerecon.pipeline.donor_asks import Asked, ask_donors, is_judged, recipi
 from immunerecon.pipeline.donor_jobs import DonorJob, estimate_to_record
 from immunerecon.pipeline.plan import code_version
 from immunerecon.pipeline.progress import track
-from immunerecon.pipeline.records import Record, record_key
+from immunerecon.pipeline.records import Record, read_arrays, record_key
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
 from immunerecon.pipeline.workers import run_step
@@ -87,7 +89,7 @@ def donor_table(
             continue
         known: Mapping[str, Any] = {"call": "not_evaluable", "reason": one.reason}
         if position in made:
-            known = made[position].facts
+            known = made[position].all_facts()
         rows.append(
             {
                 **_identity(study, one),
@@ -117,20 +119,24 @@ def distributions_table(
         One row a tube, population and bin of the marker (display scale): events observed, and
         fitted events of recipient and donor cells; `tube` says whether it is a control.
     """
-    frames = []
+    controls = lru_cache(maxsize=None)(partial(recipient_controls, study))
+    rows, bins = [], []
     for position, record in made.items():
         one = asked[position]
         if not record.arrays:
             continue
         sample = study.samples[one.tube]
-        control = one.tube in recipient_controls(study, sample.patient, sample.panel)
         tube = "donor control" if sample.role == "donor_control" else "draw"
-        bins = {column: record.arrays[name] for name, column in _PARTS.items()}
-        identity = {**_identity(study, one), "marker": one.marker}
-        frames.append(
-            pd.DataFrame({**identity, "tube": "recipient control" if control else tube, **bins})
-        )
-    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        if one.tube in controls(sample.patient, sample.panel):
+            tube = "recipient control"
+        rows.append({**_identity(study, one), "marker": one.marker, "tube": tube})
+        bins.append(read_arrays(record.arrays, list(_PARTS)))
+    if not rows:
+        return table("donor_distributions", ())
+    told = pd.DataFrame(rows)
+    frame = told.loc[told.index.repeat([len(parts[0]) for parts in bins])].reset_index(drop=True)
+    for column, parts in zip(_PARTS.values(), zip(*bins, strict=True), strict=True):
+        frame[column] = np.concatenate(parts)
     return table("donor_distributions", frame)
 
 

@@ -6,7 +6,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,11 @@ class Record:
 
     facts: Mapping[str, Any]
     arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    def all_facts(self) -> Mapping[str, Any]:
+        """Return the facts in memory, of which many are then asked for."""
+        kept = self.facts
+        return _told(kept.path)[_FACTS] if isinstance(kept, StoredFacts) else kept
 
 
 def record_key(step: str, *inputs: object) -> str:
@@ -101,16 +106,25 @@ class StoredArrays(Mapping[str, Array]):
     names: tuple[str, ...]
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self.names:
-            raise KeyError(name)
+        return self.read((name,))[0]
+
+    def read(self, names: Sequence[str]) -> list[Array]:
+        """Return several arrays, opening the record once."""
+        if unknown := set(names) - set(self.names):
+            raise KeyError(*sorted(unknown))
         with zipfile.ZipFile(self.path) as archive:
-            return _read_member(archive, f"_{name}")
+            return [_read_member(archive, f"_{name}") for name in names]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def read_arrays(arrays: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
+    """Return several arrays of a record, kept or not, opening its file once."""
+    return arrays.read(names) if isinstance(arrays, StoredArrays) else [arrays[n] for n in names]
 
 
 def save_record(folder: Path, key: str, record: Record) -> Record:

@@ -33,7 +33,7 @@ from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
 from immunerecon.pipeline.tables import COLUMNS, write_parts, write_table
 from immunerecon.pipeline.trial_tables import trial_tables
 from immunerecon.pipeline.tube_overrides import override_facts, overrides_of_run
-from immunerecon.pipeline.tube_tables import gates_table, populations_table, samples_table
+from immunerecon.pipeline.tube_tables import tube_tables
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study, study_files
 
@@ -195,13 +195,12 @@ def _write(
 
 
 def _tables(study: Study, stages: Stages, records: Path, workers: Crew) -> dict[str, pd.DataFrame]:
-    populations = populations_table(study, stages)
+    of_tubes = tube_tables(study, stages)
+    populations = of_tubes["populations"]
     asked, made = estimate_donors(study, stages, records, workers=workers)
     donor_cells = donor_table(study, asked, made, populations)
     return {
-        "samples": samples_table(study, stages),
-        "populations": populations,
-        "gates": gates_table(study, stages),
+        **of_tubes,
         "donor_cells": donor_cells,
         "donor_distributions": distributions_table(study, asked, made),
         **course_tables(study, populations, donor_cells),

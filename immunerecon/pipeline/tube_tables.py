@@ -16,36 +16,66 @@ from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Sample
 
 
-def samples_table(study: Study, stages: Stages) -> pd.DataFrame:
-    """Return one row a file: what it is, what became of it, and why."""
-    rows = [_sample_row(sample, index, stages) for index, sample in enumerate(study.samples)]
-    frame = table("samples", rows)
+def tube_tables(study: Study, stages: Stages) -> dict[str, pd.DataFrame]:
+    """Return the tables `samples`, `populations` and `gates`; each record is read once.
+
+    Parameters
+    ----------
+    study, stages
+        The study and what became of its tubes.
+
+    Returns
+    -------
+    dict of DataFrame
+        One row a file: what it is, what became of it, and why; one a file and population; one a
+        file and gate, the geometry as JSON on the display scale.
+    """
+    samples, populations, gates = [], [], []
+    for index, sample in enumerate(study.samples):
+        samples.append(_sample_row(sample, index, stages))
+        if index not in stages.gated:
+            continue
+        told = stages.gated[index].all_facts()
+        identity = {**_identity(sample), "role": sample.role}
+        populations += [{**identity, **row} for row in told["populations"]]
+        gates += [
+            {
+                "file": sample.file,
+                **gate,
+                "parameters": json.dumps(gate["parameters"], sort_keys=True),
+            }
+            for gate in told["gates"]
+        ]
     counts = dict.fromkeys(("n_events", "n_events_clean", *QUALITY_COLUMNS), "Int64")
-    return frame.astype({**counts, "day": float})
+    return {
+        "samples": table("samples", samples).astype({**counts, "day": float}),
+        "populations": table("populations", populations).astype(
+            {**dict.fromkeys(COUNTS, "Int64"), "day": float}
+        ),
+        "gates": table("gates", gates),
+    }
 
 
 def _sample_row(sample: Sample, index: int, stages: Stages) -> dict[str, Any]:
-    survey, gated = stages.surveys.get(index), stages.gated.get(index)
-    flags: Sequence[str] = ()
-    if gated is not None:
-        flags = gated.facts["flags"]
-    elif survey is not None:
-        flags = survey.facts["flags"]
+    survey = stages.surveys.get(index)
+    seen = {} if survey is None else survey.all_facts()
+    gated = stages.gated[index].all_facts() if index in stages.gated else None
+    flags: Sequence[str] = (gated or seen).get("flags", ())
     error = stages.errors.get(index)
     return {
         **_identity(sample),
-        "sha256": survey.facts["sha256"] if survey else "",
+        "sha256": seen.get("sha256", ""),
         "role": sample.role,
         "status": "failed" if error else "flagged" if flags else "ok",
         "reason": error or "; ".join(flags),
-        "n_events": survey.facts["n_events"] if survey else None,
-        "n_events_clean": gated.facts["n_events_clean"] if gated else None,
-        "seconds": gated.facts["seconds"] if gated else math.nan,
+        "n_events": seen.get("n_events"),
+        "n_events_clean": gated["n_events_clean"] if gated else None,
+        "seconds": gated["seconds"] if gated else math.nan,
         "stain": sample.stain or "",
         "batch": batch_of(sample.batch, survey) if survey else sample.batch,
         "replicate": sample.replicate or "",
         "dataset": sample.dataset,
-        **(gated.facts["quality"] if gated else dict.fromkeys(QUALITY_COLUMNS)),
+        **(gated["quality"] if gated else dict.fromkeys(QUALITY_COLUMNS)),
     }
 
 
@@ -56,28 +86,3 @@ def _identity(sample: Sample) -> dict[str, Any]:
         "day": sample.day,
         "panel": sample.panel,
     }
-
-
-def populations_table(study: Study, stages: Stages) -> pd.DataFrame:
-    """Return one row a file and population."""
-    rows = [
-        {**_identity(study.samples[index]), "role": study.samples[index].role, **row}
-        for index, record in stages.gated.items()
-        for row in record.facts["populations"]
-    ]
-    frame = table("populations", rows)
-    return frame.astype({**dict.fromkeys(COUNTS, "Int64"), "day": float})
-
-
-def gates_table(study: Study, stages: Stages) -> pd.DataFrame:
-    """Return one row a file and gate, the geometry as JSON on the display scale."""
-    rows = [
-        {
-            "file": study.samples[index].file,
-            **gate,
-            "parameters": json.dumps(gate["parameters"], sort_keys=True),
-        }
-        for index, record in stages.gated.items()
-        for gate in record.facts["gates"]
-    ]
-    return table("gates", rows)
