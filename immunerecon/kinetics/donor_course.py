@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from immunerecon.kinetics.infusions import check_clinical_events, infusion_days
 CALLS = ("detected", "detected_below_loq", "not_detected", "not_evaluable")
 MEASURES = {"fraction": "donor_fraction", "cells_per_ul": "donor_cells_per_ul"}
 
+DETECTED = ("detected", "detected_below_loq")
+Floats = NDArray[np.float64]
 SecondInfusion = Literal["split", "reset"]
 
 
@@ -47,9 +49,9 @@ class DonorCourse:
     measure: str
     course: int
     infusion_day: float
-    day: NDArray[np.float64]
-    value: NDArray[np.float64]
-    lod: NDArray[np.float64]
+    day: Floats
+    value: Floats
+    lod: Floats
     detected: NDArray[np.bool_]
     start: float
 
@@ -92,52 +94,71 @@ def donor_courses(
     require_values(donor_cells, "donor_cells", "call", CALLS)
     check_clinical_events(clinical_events)
     draws = _one_row_a_draw(donor_cells)
-    for _, rows in draws.groupby(["patient", "population"], sort=True):
-        days = infusion_days(clinical_events, rows["patient"].iloc[0])
+    evaluable = draws["call"].ne("not_evaluable").to_numpy()
+    day, detected = draws["day"].to_numpy(dtype=float), draws["call"].isin(DETECTED).to_numpy()
+    numbers = {measure: _values_and_limits(draws, measure, detected) for measure in MEASURES}
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, whose in enumerate(zip(draws["patient"], draws["population"], strict=True)):
+        kept = groups.setdefault(whose, [])
+        if evaluable[place]:
+            kept.append(place)
+    for (patient, population), kept in sorted(groups.items()):
+        days = infusion_days(clinical_events, patient)
         courses = list(enumerate(zip(days, [*days[1:], np.inf], strict=True), start=1))
-        for course, (start, end) in courses if second_infusion == "split" else courses[-1:]:
-            for measure in MEASURES:
-                yield _course(rows, measure, course, (start, end))
+        for course, bounds in courses if second_infusion == "split" else courses[-1:]:
+            for measure, columns in numbers.items():
+                value, lod = (column[kept] for column in columns)
+                told = _Draws(day[kept], value, lod, detected[kept])
+                yield _course((patient, population, measure), told, course, bounds)
 
 
 def _one_row_a_draw(donor_cells: pd.DataFrame) -> pd.DataFrame:
     """Keep the first evaluable row of each patient, population and day, in table order."""
-    dated = donor_cells[donor_cells["patient"].notna() & donor_cells["day"].notna()]
+    dated = donor_cells.dropna(subset=["patient", "population", "day"])
     evaluable_first = dated.assign(_late=dated["call"] == "not_evaluable").sort_values(
         ["day", "_late"], kind="stable"
     )
     return evaluable_first.drop_duplicates(["patient", "population", "day"])
 
 
+class _Draws(NamedTuple):
+    """Columns of the evaluable draws of one patient and population, by day."""
+
+    day: Floats
+    value: Floats
+    lod: Floats
+    detected: NDArray[np.bool_]
+
+
 def _course(
-    rows: pd.DataFrame, measure: str, course: int, bounds: tuple[float, float]
+    whose: tuple[str, str, str], draws: _Draws, course: int, bounds: tuple[float, float]
 ) -> DonorCourse:
     """Cut one course out of a patient's draws; a draw on an infusion's day precedes it."""
     infusion, next_infusion = bounds
-    evaluable = rows[rows["call"] != "not_evaluable"]
-    day = evaluable["day"].to_numpy(dtype=float)
-    detected = evaluable["call"].isin(["detected", "detected_below_loq"]).to_numpy()
-    value = _numbers(evaluable, MEASURES[measure])
-    value = np.where(detected & (value > 0), value, np.nan)
-    lod = _limits(evaluable, measure)
-    inside = (day > infusion) & (day <= next_infusion)
-    before = np.flatnonzero(day <= infusion)
-    start = 0.0 if course == 1 or not before.size else float(np.nan_to_num(value[before[-1]]))
+    inside = (draws.day > infusion) & (draws.day <= next_infusion)
+    before = np.flatnonzero(draws.day <= infusion)
+    known_before = course > 1 and before.size
     return DonorCourse(
-        rows["patient"].iloc[0],
-        rows["population"].iloc[0],
-        measure,
+        *whose,
         course,
         infusion,
-        day[inside] - infusion,
-        value[inside],
-        lod[inside],
-        detected[inside],
-        start,
+        draws.day[inside] - infusion,
+        draws.value[inside],
+        draws.lod[inside],
+        draws.detected[inside],
+        float(np.nan_to_num(draws.value[before[-1]])) if known_before else 0.0,
     )
 
 
-def _limits(rows: pd.DataFrame, measure: str) -> NDArray[np.float64]:
+def _values_and_limits(
+    rows: pd.DataFrame, measure: str, detected: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Values in a measure where donor cells were detected, and limits of detection."""
+    value = _numbers(rows, MEASURES[measure])
+    return np.where(detected & (value > 0), value, np.nan), _limits(rows, measure)
+
+
+def _limits(rows: pd.DataFrame, measure: str) -> Floats:
     """Limit of detection in a measure."""
     lod = _numbers(rows, "lod")
     if measure == "cells_per_ul":
@@ -150,7 +171,7 @@ def _limits(rows: pd.DataFrame, measure: str) -> NDArray[np.float64]:
     return np.where(lod > 0, lod, np.nan)
 
 
-def _ratio(rows: pd.DataFrame, numerator: str, denominator: str) -> NDArray[np.float64]:
+def _ratio(rows: pd.DataFrame, numerator: str, denominator: str) -> Floats:
     """Quotient of two columns, NaN where it is not a positive number."""
     top, bottom = _numbers(rows, numerator), _numbers(rows, denominator)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,7 +179,7 @@ def _ratio(rows: pd.DataFrame, numerator: str, denominator: str) -> NDArray[np.f
     return np.where(quotient > 0, quotient, np.nan)
 
 
-def _numbers(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
+def _numbers(rows: pd.DataFrame, column: str) -> Floats:
     """Give a column as floats, NaN throughout when the table lacks it."""
     if column not in rows.columns:
         return np.full(len(rows), np.nan)
