@@ -1,6 +1,7 @@
 """The trial's other outcomes beside the cells, and the statistics of its cohort."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -69,11 +70,15 @@ def trial_tables(study: Study, tables: Tables) -> tuple[dict[str, pd.DataFrame],
 def _dose_and_toxicity(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
     patients, events = tables["patients"], tables["clinical_events"]
     counts = lymphocyte_counts(frame_of(study.blood_counts, BloodCount))
+    dlt, worst = (
+        cache(lambda: dlt_by_patient(patients, events)),
+        cache(lambda: worst_grades(events)),
+    )
     return {
-        "dlt": lambda: dlt_by_patient(patients, events),
-        "dose_escalation": lambda: escalation_table(dlt_by_level(dlt_by_patient(patients, events))),
-        "worst_grades": lambda: worst_grades(events),
-        "toxicity": lambda: toxicity_table(worst_grades(events), patients["patient"].tolist()),
+        "dlt": dlt,
+        "dose_escalation": lambda: escalation_table(dlt_by_level(dlt())),
+        "worst_grades": worst,
+        "toxicity": lambda: toxicity_table(worst(), patients["patient"].tolist()),
         "lymphopenia": lambda: lymphopenia_table(
             pd.concat([counts, tables["populations"]]), tables["reference_ranges"]
         ),
@@ -85,10 +90,11 @@ def _response_and_flow(tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
         tables[name] for name in ("patients", "clinical_events", "samples")
     )
     visits = attended_visits(samples)
+    best = cache(lambda: best_responses(patients, events))
     return {
         "baseline": lambda: baseline_table(patients),
-        "best_response": lambda: best_responses(patients, events),
-        "response_rate": lambda: response_rates(best_responses(patients, events)),
+        "best_response": best,
+        "response_rate": lambda: response_rates(best()),
         "patient_flow": lambda: patient_flow(patients, events, samples, visits=visits),
         "tube_flow": lambda: tube_flow(patients, events, samples, visits=visits),
     }

@@ -1,7 +1,8 @@
 """Flow of patients and tubes through the trial, as a CONSORT diagram counts them."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -115,10 +116,9 @@ def patient_flow(
     draws = _draws(samples, visits)
     for visit, (start, end) in visits.items():
         expected = followed if end <= 0 else followed[followed["infused"]]
-        fates = _fates(expected, draws[draws["visit"] == visit], start)
-        evaluable = int((fates == "").sum())
-        lost = _tell(fates[fates != ""].value_counts(sort=False).to_dict())
-        rows.append(("immune-evaluable", visit, evaluable, len(expected), lost))
+        fates = Counter(_fates(expected, draws[draws["visit"] == visit], start))
+        evaluable = fates.pop("", 0)
+        rows.append(("immune-evaluable", visit, evaluable, len(expected), _tell(fates)))
     return pd.DataFrame(rows, columns=["stage", "visit", "n", "n_of", "lost"])
 
 
@@ -154,22 +154,26 @@ def tube_flow(
     rows = []
     for panel in samples.loc[samples["role"] == "draw", "panel"].unique():
         for visit, (start, end) in visits.items():
-            present = followed if end <= 0 else followed[followed["infused"]]
             drawn = draws[draws["visit"] == visit]
-            present = present[
-                (present["followed_to"].fillna(-math.inf) >= start)
-                | present["patient"].isin(drawn["patient"])
-            ]
             tubes = drawn[drawn["panel"] == panel]
-            by_status = {status: int((tubes["status"] == status).sum()) for status in STATUSES}
-            missing = int((~present["patient"].isin(tubes["patient"])).sum())
+            present = _present(
+                followed if end <= 0 else followed[followed["infused"]], drawn, start
+            )
+            by_status = Counter(tubes["status"])
             rows.append(
                 {"panel": panel, "visit": visit, "planned": len(present), "acquired": len(tubes)}
-                | by_status
-                | {"missing": missing}
+                | {status: by_status[status] for status in STATUSES}
+                | {"missing": len(present - set(tubes["patient"]))}
             )
     columns = ["panel", "visit", "planned", "acquired", *STATUSES, "missing"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _present(followed: pd.DataFrame, drawn: pd.DataFrame, start: float) -> set[str]:
+    """Return who is in follow-up when a visit begins, or has a tube of it."""
+    known = zip(followed["patient"], followed["followed_to"].fillna(-math.inf), strict=True)
+    seen = set(drawn["patient"])
+    return {patient for patient, day in known if patient in seen or day >= start}
 
 
 def _draws(samples: pd.DataFrame, visits: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
@@ -180,16 +184,21 @@ def _draws(samples: pd.DataFrame, visits: Mapping[str, tuple[float, float]]) -> 
     return name_visits(draws, visits)
 
 
-def _fates(expected: pd.DataFrame, draws: pd.DataFrame, start: float) -> pd.Series:
+def _fates(expected: pd.DataFrame, draws: pd.DataFrame, start: float) -> Iterator[str]:
     """Say what became of each patient at a visit: empty for a usable draw."""
-    usable = expected["patient"].isin(draws.loc[draws["status"] != "failed", "patient"])
-    fates = pd.Series("no draw", index=expected.index, dtype=object)
-    fates[expected["followed_to"].fillna(math.inf) < start] = "follow-up ended"
-    fates[expected["death_day"] < start] = "died"
-    fates[expected["patient"].isin(draws["patient"])] = "every tube failed"
-    return fates.mask(usable, "")
+    drawn, usable = set(draws["patient"]), set(draws.loc[draws["status"] != "failed", "patient"])
+    columns = (expected[name] for name in ("patient", "death_day", "followed_to"))
+    for patient, death_day, followed_to in zip(*columns, strict=True):
+        if patient in usable:
+            yield ""
+        elif patient in drawn:
+            yield "every tube failed"
+        elif death_day < start:
+            yield "died"
+        else:
+            yield "follow-up ended" if followed_to < start else "no draw"
 
 
-def _tell(losses: Mapping[Hashable, int]) -> str:
+def _tell(losses: Mapping[str, int]) -> str:
     """Join reasons and their numbers, leaving out what lost nobody."""
     return "; ".join(f"{reason}: {n}" for reason, n in losses.items() if n)
