@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from immunerecon.enumeration.proportions import clopper_pearson, normal_quantile
+
 Floats = NDArray[np.float64]
 
 
@@ -53,8 +55,8 @@ def count_ratio(
     -------
     low, high : ndarray
         Bounds of the ratio; its log has the standard error sqrt(1/numerator + 1/denominator).
-        Where the numerator is 0 the bounds are 0 and Garwood's upper bound over the
-        denominator; NaN where the denominator is 0.
+        Where the numerator is 0 the bounds are 0 and Garwood's upper bound, the logarithm of
+        2/(1 - level), over the denominator; NaN where the denominator is 0.
 
     Examples
     --------
@@ -62,15 +64,13 @@ def count_ratio(
     >>> print(f"{low:.4f} {high:.4f}")
     0.0362 0.0442
     """
-    from scipy.special import ndtri
-
     above, below = np.broadcast_arrays(
         np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.exp(ndtri(0.5 + level / 2) * np.sqrt(1 / above + 1 / below))
+        factor = np.exp(normal_quantile(level) * np.sqrt(1 / above + 1 / below))
         low = np.where(above > 0, above / below / factor, 0.0)
-        high = np.where(above > 0, above / below * factor, garwood(above, level=level)[1] / below)
+        high = np.where(above > 0, above / below * factor, np.log(2 / (1 - level)) / below)
     return np.where(below > 0, low, np.nan)[()], np.where(below > 0, high, np.nan)[()]
 
 
@@ -108,8 +108,6 @@ def exact_rate_ratio(
     1.426 4.204 0.000255
     """
     from scipy.special import betainc
-
-    from immunerecon.enumeration.proportions import clopper_pearson
 
     (count1, size1), (count2, size2) = first, second
     with np.errstate(divide="ignore"):

@@ -1,5 +1,7 @@
 """Batches found from the data: tubes whose gains agree."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,23 +40,41 @@ def find_batches(gains: Doubles, errors: Doubles, *, labels: NDArray[np.intp]) -
     >>> find_batches(gains, errors, labels=np.arange(4)).tolist()
     [0, 0, 1, 1]
     """
-    from scipy.special import chdtri
-
     batch = np.unique(labels, return_inverse=True)[1]
     mean, variance = _pooled(gains, errors, batch)
-    limit = chdtri(gains.shape[1], 1 - _CHANCE)
     while len(mean) > 1:
         apart = (mean[:, None] - mean) ** 2 / (variance[:, None] + variance)
         distance = apart.sum(axis=2)
         np.fill_diagonal(distance, np.inf)
         i, j = sorted(np.unravel_index(distance.argmin(), distance.shape))
-        if distance[i, j] > limit:
+        if _upper_tail(float(distance[i, j]), gains.shape[1]) < 1 - _CHANCE:
             break
         batch[batch == j] = i
         batch = np.unique(batch, return_inverse=True)[1]
         mean, variance = _pooled(gains, errors, batch)
     _, first, batch = np.unique(batch, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[batch]
+
+
+def _upper_tail(chi_square: float, freedom: int) -> float:
+    """Return the chance of a chi square that is larger.
+
+    By the recurrence of the incomplete gamma function: to import SciPy for this alone would take
+    each worker as long as two tubes.
+
+    Examples
+    --------
+    >>> print(f"{_upper_tail(10.828, 1):.6f} {_upper_tail(18.467, 4):.6f}")
+    0.001000 0.001000
+    """
+    if chi_square <= 0:
+        return 1.0
+    half, shape = chi_square / 2, 1 - freedom % 2 / 2
+    chance = math.exp(-half) if shape == 1 else math.erfc(math.sqrt(half))
+    while shape < freedom / 2:
+        chance += math.exp(shape * math.log(half) - half - math.lgamma(shape + 1))
+        shape += 1
+    return chance
 
 
 def _pooled(gains: Doubles, errors: Doubles, batch: NDArray[np.intp]) -> tuple[Doubles, Doubles]:
