@@ -36,7 +36,7 @@ def _mixture(freedom=(6.0, 50.0)):
 def test_densities_are_those_of_student_and_normal():
     mixture = _mixture()
     points = np.random.default_rng(0).uniform(0.1, 0.7, (50, 2)).astype(np.float32)
-    found = log_densities(points, mixture.means, mixture)
+    found = log_densities(mixture)(points, mixture.means)
     a = stats.t.logpdf(points, 6, loc=[0.2, 0.3], scale=[0.03, 0.05]).sum(axis=1)
     b = stats.t.logpdf(points, 50, loc=[0.6, 0.5], scale=[0.04, 0.04]).sum(axis=1)
     rest = stats.norm.logpdf(points, [0.4, 0.4], [0.3, 0.2]).sum(axis=1)
@@ -49,7 +49,7 @@ def test_densities_are_those_of_student_and_normal():
 def test_cells_that_stray_as_a_whole_lie_in_a_wider_cloud_of_the_same_tails():
     mixture = replace(_mixture(), stray=0.1)
     points = np.random.default_rng(0).uniform(0.1, 0.7, (200, 2)).astype(np.float32)
-    found = log_densities(points, mixture.means, mixture)[:, 0]
+    found = log_densities(mixture)(points, mixture.means)[:, 0]
     near, wide = (
         stats.t.logpdf(points, 6, loc=[0.2, 0.3], scale=[w * 0.03, w * 0.05]).sum(axis=1)
         for w in (1, 2.5)
@@ -68,7 +68,7 @@ def test_correlated_axes_keep_the_determinant():
         ("A",), ("x", "y"), np.zeros((1, 2)), covariance[None], np.array([50.0]), np.ones((2, 2))
     )
     points = np.random.default_rng(1).multivariate_normal([0, 0], covariance, 4000)
-    found = log_densities(points.astype(np.float32), mixture.means, mixture)[:, 0]
+    found = log_densities(mixture)(points.astype(np.float32), mixture.means)[:, 0]
     expected = stats.multivariate_normal([0, 0], covariance).logpdf(points)
     assert found.mean() == pytest.approx(expected.mean(), abs=0.05)
 

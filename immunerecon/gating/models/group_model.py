@@ -8,15 +8,8 @@ from numpy.typing import NDArray
 
 from immunerecon.gating.evidence import TubeEvidence
 from immunerecon.gating.models.batches import batch_centres, find_batches
-from immunerecon.gating.models.mixture import (
-    STRAY_SCALE,
-    Mixture,
-    fit_tails,
-    log_densities,
-    mixing_shares,
-    roots,
-    stray_cells,
-)
+from immunerecon.gating.models.mixture import Mixture, log_densities, mixing_shares
+from immunerecon.gating.models.moments import LEAST_EVENTS, Moments, moments_of
 from immunerecon.gating.models.shifts import (
     ACTIVATION_SPREAD,
     BATCH_SPREAD,
@@ -43,9 +36,7 @@ _SHARE_ROUNDS, _LAST_SHARE_ROUNDS = 8, 40
 _FEWEST_KINDS = 4
 _FEWEST_TUBES = 2  # a lone tube cannot tell what a kind looks like from what lies beside it
 _MOST_STRANGERS = 0.08  # of the events
-_ENOUGH_FOR_TAILS = 200
 _MOST_STRAY = 0.1  # of the cells
-_LEAST_EVENTS = 1e-3  # below which an event, or a kind in a tube, adds nothing
 # A kind stays near the events that it started from, or a rare one is drawn into a large one.
 _REACH, _REACH_BEYOND = 0.5, 0.01  # start spreads, and display
 _GROWTH = 1.3  # of the start spread
@@ -127,9 +118,7 @@ def fit_group(
         if step == _ALL_FROM:
             looked_at = pool
             number = _expect(pool, mixture, mixture.means + offsets, rounds=_SHARE_ROUNDS)
-        moments = [
-            _moments(looked_at, mixture, offsets, number, kind) for kind in range(len(start.names))
-        ]
+        moments = moments_of(looked_at, mixture, offsets, number)
         residuals = _residuals(moments, mixture, offsets, evidence[0].slopes)
         shifts = solve_shifts(residuals, levers, centres=centres, spread=spread)
         known = batches if step > _BATCHES_FROM else None
@@ -158,91 +147,23 @@ def _steady(shifts: Shifts, levers: Levers) -> tuple[Doubles, Doubles]:
 def _expect(pool: Pool, mixture: Mixture, means: Doubles, *, rounds: int) -> Floats:
     """Return how many events of each kind each sampled event stands for, shape (n, k)."""
     number = np.empty((len(pool.values), len(mixture.names)), dtype=np.float32)
+    density_of = log_densities(mixture)
     for tube, centres in enumerate(means):
         rows = pool.rows(tube)
-        density = log_densities(pool.values[rows], centres, mixture)
+        density = density_of(pool.values[rows], centres)
         weights = pool.weights[rows]
         _, memberships = mixing_shares(density, weights=weights, rounds=rounds)
         number[rows] = memberships[:, :-1] * weights[:, None]
     return number
 
 
-@dataclass(frozen=True)
-class _Moments:
-    """Where the events of one kind lie about its centre in each tube.
-
-    Parameters
-    ----------
-    events : ndarray, shape (t,)
-        Effective number of sampled events.
-    pull : ndarray, shape (t,)
-        Number of events without outliers.
-    centres : ndarray, shape (t, d)
-        Mean distance from the tube's centre; 0 without events.
-    covariance : ndarray, shape (d, d)
-        About the tubes' centres.
-    number
-        Events of all tubes together.
-    freedom
-        Of the tails.
-    stray
-        Number of events of cells that stray as a whole.
-    """
-
-    events: Doubles
-    pull: Doubles
-    centres: Doubles
-    covariance: Doubles
-    number: float
-    freedom: float
-    stray: float
-
-
-def _moments(pool: Pool, mixture: Mixture, offsets: Doubles, number: Floats, kind: int) -> _Moments:
-    """Measure one kind of cell in all tubes, outliers on an axis counting less on that axis."""
-    rows = np.flatnonzero(number[:, kind] > _LEAST_EVENTS)
-    weights, tubes = number[rows, kind].astype(np.float64), pool.tubes[rows]
-    (root,), (whiten,) = roots(mixture.covariances[[kind]])
-    freedom = float(mixture.freedom[kind])
-    centres = (mixture.means[kind] + offsets[:, kind]).astype(np.float32)
-    deviates = (pool.values[rows] - centres[tubes]) @ whiten.astype(np.float32)
-    stray = stray_cells(deviates, freedom, mixture.stray)
-    near = 1 - stray * np.float32(1 - STRAY_SCALE**-2)
-    trust = (freedom + 1) / (freedom + np.square(deviates)) * near[:, None]
-    counted = trust * number[rows, kind, None]
-    pull = _sums(counted, tubes, pool.n_tubes)
-    pulled = _sums(counted * deviates, tubes, pool.n_tubes)
-    squares = np.bincount(tubes, np.square(weights), minlength=pool.n_tubes)
-    total = np.bincount(tubes, weights, minlength=pool.n_tubes)
-    drawn = np.sqrt(counted) * deviates
-    spread = (drawn.T @ drawn).astype(np.float64) / max(total.sum(), _LEAST_EVENTS)
-    return _Moments(
-        events=np.square(total) / np.maximum(squares, _LEAST_EVENTS),
-        pull=pull.mean(axis=1),
-        centres=pulled / np.maximum(pull, _LEAST_EVENTS) @ root,
-        covariance=root @ spread @ root,
-        number=float(total.sum()),
-        freedom=fit_tails(deviates, weights) if len(rows) >= _ENOUGH_FOR_TAILS else freedom,
-        stray=float(stray @ weights),
-    )
-
-
-def _sums(values: Floats, tubes: NDArray[np.intp], n_tubes: int) -> Doubles:
-    """Return the sum of the rows of each tube; the rows lie tube by tube."""
-    sums = np.zeros((n_tubes, values.shape[1]))
-    present, starts = np.unique(tubes, return_index=True)
-    if present.size:
-        sums[present] = np.add.reduceat(values, starts, axis=0, dtype=np.float64)
-    return sums
-
-
 def _residuals(
-    moments: Sequence[_Moments], mixture: Mixture, offsets: Doubles, slopes: Floats
+    moments: Sequence[Moments], mixture: Mixture, offsets: Doubles, slopes: Floats
 ) -> Residuals:
     """Return where each kind lies in each tube against the mixture, and how well that is known."""
     variances = np.diagonal(mixture.covariances, axis1=1, axis2=2)
     events = np.stack([kind.events for kind in moments], axis=1)
-    seen = events > _LEAST_EVENTS
+    seen = events > LEAST_EVENTS
     variance = variances / np.where(seen, events, np.nan)[:, :, None]
     distance = offsets + np.stack([kind.centres for kind in moments], axis=1)
     return Residuals(
@@ -255,7 +176,7 @@ def _residuals(
 def _maximise(
     mixture: Mixture,
     start: Mixture,
-    moments: Sequence[_Moments],
+    moments: Sequence[Moments],
     *,
     left: Doubles,
     alike: Likeness,
@@ -287,5 +208,5 @@ def _maximise(
     narrow = np.minimum(1, _GROWTH * spreads / wide)
     covariances *= narrow[:, :, None] * narrow[:, None, :]
     everyone = sum(kind.number for kind in moments)
-    stray = min(sum(kind.stray for kind in moments) / max(everyone, _LEAST_EVENTS), _MOST_STRAY)
+    stray = min(sum(kind.stray for kind in moments) / max(everyone, LEAST_EVENTS), _MOST_STRAY)
     return replace(mixture, means=means, covariances=covariances, freedom=freedom, stray=stray)

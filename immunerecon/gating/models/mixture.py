@@ -1,6 +1,7 @@
 """A mixture of kinds of cells: where each lies, how far it spreads, how likely an event is one."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,67 +66,78 @@ def roots(covariances: Doubles) -> tuple[Doubles, Doubles]:
     return (vectors * widths) @ turned, (vectors / widths) @ turned
 
 
-def log_densities(values: Floats, means: Doubles, mixture: Mixture) -> Floats:
-    """Return the log density of each kind, and of the background, at each event.
+def log_densities(mixture: Mixture) -> Callable[[Floats, Doubles], Floats]:
+    """Return the log density of each kind, and of the background, as a function of events.
 
     Parameters
     ----------
-    values : ndarray, shape (n, d)
-        Events.
-    means : ndarray, shape (k, d)
-        Centres in the tube that the events are from.
     mixture
         Shapes of the kinds.
 
     Returns
     -------
-    ndarray of float32, shape (n, k + 1)
-        The background comes last.
+    function
+        Of events (ndarray, shape (n, d)) and the centres in the tube that they are from (shape
+        (k, d)), it makes an ndarray of float32, shape (n, k + 1); the background comes last.
     """
-    k, d = means.shape
+    d = mixture.means.shape[1]
     _, whiten = roots(mixture.covariances)
     # Scaled so that the square of a deviate is over its degrees of freedom.
     scaled = whiten / np.sqrt(mixture.freedom)[:, None, None]
     axes = np.ascontiguousarray(scaled.transpose(2, 0, 1).astype(np.float32))
-    centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)[:, :, None]
     power = (-(mixture.freedom + 1) / 2).astype(np.float32)[:, None]
     constants = d * log_t_constants(mixture.freedom) + np.linalg.slogdet(whiten)[1]
     constants = constants.astype(np.float32)[:, None]
     constants += np.float32(math.log1p(-mixture.stray))
-    nearer, stray = np.float32(STRAY_SCALE**-2), _stray_odds(mixture.stray, d)
+    stray = _stray_odds(mixture.stray, d)
     middle, width = mixture.everything.astype(np.float32)[:, :, None]
-    # A row a kind: what follows runs along the events.
-    density = np.empty((k + 1, len(values)), dtype=np.float32)
-    for first in range(0, len(values), _BLOCK):
-        block = np.ascontiguousarray(values[first : first + _BLOCK].T)
-        product = np.ones((k, block.shape[1]), dtype=np.float32)
-        wider = np.ones_like(product)
-        deviate = np.empty_like(product)
-        for axis, centre in zip(axes, centres, strict=True):
-            np.matmul(axis, block, out=deviate)
-            deviate -= centre
-            deviate *= deviate
-            deviate += 1
-            np.minimum(deviate, _FARTHEST, out=deviate)
-            product *= deviate
-            deviate *= nearer
-            deviate += 1 - nearer
-            wider *= deviate
-        np.log(product, out=product)
-        np.log(wider, out=wider)
-        product *= power
-        wider *= power
-        wider += stray
-        # The logarithm of the sum of both, which must not overflow.
-        larger = np.maximum(product, wider)
-        product -= wider
-        np.exp(-np.abs(product, out=product), out=product)
-        product += 1
-        density[:-1, first : first + _BLOCK] = np.log(product, out=product) + larger + constants
-        apart = np.square((block - middle) / width).sum(axis=0)
-        density[-1, first : first + _BLOCK] = -0.5 * apart
-    density[-1] -= np.log(width).sum() + d / 2 * math.log(2 * math.pi)
-    return density.T
+    narrowness = np.log(width).sum() + d / 2 * math.log(2 * math.pi)
+
+    def of_events(values: Floats, means: Doubles) -> Floats:
+        centres = np.einsum("kd,kde->ek", means, scaled).astype(np.float32)[:, :, None]
+        # A row a kind: what follows runs along the events.
+        density = np.empty((len(means) + 1, len(values)), dtype=np.float32)
+        for first in range(0, len(values), _BLOCK):
+            block = np.ascontiguousarray(values[first : first + _BLOCK].T)
+            nearer, wider = _log_products(block, axes, centres)
+            nearer *= power
+            wider *= power
+            wider += stray
+            density[:-1, first : first + _BLOCK] = _log_of_sum(nearer, wider) + constants
+            apart = np.square((block - middle) / width).sum(axis=0)
+            density[-1, first : first + _BLOCK] = -0.5 * apart
+        density[-1] -= narrowness
+        return density.T
+
+    return of_events
+
+
+def _log_products(block: Floats, axes: Floats, centres: Floats) -> tuple[Floats, Floats]:
+    """Return what tails make of events, shape (d, n): of cells that are near, and that stray."""
+    product = np.ones((axes.shape[1], block.shape[1]), dtype=np.float32)
+    wider = np.ones_like(product)
+    deviate = np.empty_like(product)
+    narrow = np.float32(STRAY_SCALE**-2)
+    for axis, centre in zip(axes, centres, strict=True):
+        np.matmul(axis, block, out=deviate)
+        deviate -= centre
+        deviate *= deviate
+        deviate += 1
+        np.minimum(deviate, _FARTHEST, out=deviate)
+        product *= deviate
+        deviate *= narrow
+        deviate += 1 - narrow
+        wider *= deviate
+    return np.log(product, out=product), np.log(wider, out=wider)
+
+
+def _log_of_sum(first: Floats, second: Floats) -> Floats:
+    """Return the logarithm of the sum of what both hold the logarithms of; the first is used up."""
+    larger = np.maximum(first, second)
+    first -= second
+    np.exp(-np.abs(first, out=first), out=first)
+    first += 1
+    return np.asarray(np.log(first, out=first) + larger)
 
 
 def _stray_odds(stray: float, dimensions: int) -> np.float32:

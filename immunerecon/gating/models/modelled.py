@@ -90,7 +90,7 @@ class ModelledEvents:
             Which of the modelled events are among them.
         """
         values = features(columns, self.mixture.dimensions, events)
-        joint = log_densities(values, self.means, self.mixture).T  # a row a kind
+        joint = log_densities(self.mixture)(values, self.means).T  # a row a kind
         joint += np.log(self.shares + 1e-300).astype(np.float32)[:, None]
         joint -= joint.max(axis=0)
         np.exp(joint, out=joint)
@@ -235,7 +235,7 @@ def model_events(
         return None
     values = features(columns, mixture.dimensions, events)
     chosen, weights = stratified_sample(values, placement.means, mixture)
-    density = log_densities(values[chosen], placement.means, mixture)
+    density = log_densities(mixture)(values[chosen], placement.means)
     shares, memberships = mixing_shares(density, weights=weights)
     by_name = {kind.name: kind for kind in kinds}
     return ModelledEvents(

@@ -87,9 +87,9 @@ def start_mixture(
             # Seeds are cut off at the boundary that parts the two, and look too narrow there.
             spread = np.where(own, np.maximum(spread, spreads[model]), spreads[model])
         steady = [name not in moves for name in first.dimensions]
-        near = _near(pool.values[:, steady], centre[steady], spread[steady])
-        chosen = near & (labelled if moves else chosen)
-        members[chosen, kind] = pool.weights[chosen]
+        rows = np.flatnonzero(labelled if moves else chosen)
+        rows = rows[_near(pool.values[rows][:, steady], centre[steady], spread[steady])]
+        members[rows, kind] = pool.weights[rows]
         means.append(centre)
         spreads.append(spread)
         kept.append(kind)
