@@ -159,8 +159,10 @@ def _rows(
     rows = gated.members[smallest]
     for name in more:
         rows = rows[inside[name][rows]]
+    elsewhere = np.zeros(gated.n_events, dtype=np.bool_)
     for name in inside.keys() - above:
-        rows = rows[~inside[name][rows]]
+        elsewhere |= inside[name]
+    rows = rows[~elsewhere[rows]]
     return rows[:: max(1, rows.size // MOST_EVENTS)]
 
 
