@@ -66,7 +66,8 @@ def spreadsheet_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     # Of kind "O" are objects, categories, and the text that pandas 3 has a type for.
     text = [name for name in frame if frame[name].dtype.kind == "O"]
-    return frame.assign(**{str(name): frame[name].map(_escaped) for name in text})
+    risky = [name for name in text if any(_escaped(cell) is not cell for cell in frame[name])]
+    return frame.assign(**{str(name): frame[name].map(_escaped) for name in risky})
 
 
 def _escaped(cell: object) -> object:

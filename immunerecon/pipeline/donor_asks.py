@@ -1,6 +1,6 @@
 """Which estimates of donor cells a study asks for: each tube with its controls and blanks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -14,6 +14,7 @@ from immunerecon.study.hla import InformativeMarker, MarkerChoice, informative_m
 from immunerecon.study.manifest import Patient, Sample
 
 Markers = tuple[InformativeMarker, ...]
+Place = tuple[str | None, str]  # patient and panel
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ def ask_donors(study: Study, stages: Stages) -> list[Asked]:
         The study and its gated tubes.
     """
     asked: list[Asked] = []
+    tubes = _Tubes.of(study, stages)
     for patient in study.patients:
         for panel in study.settings.panels:
-            tubes = _tubes(study, stages, patient, panel)
-            markers = sorted({marker for tube in tubes for marker in _anti_hla(stages, tube)})
+            own = tubes.by_place.get((patient.patient, panel), [])
+            markers = sorted({marker for tube in own for marker in _anti_hla(stages.gated[tube])})
             if not markers:
                 continue
             choice = informative_markers(
@@ -62,10 +64,10 @@ def ask_donors(study: Study, stages: Stages) -> list[Asked]:
                 markers,
                 donor_marker=patient.donor_marker,
             )
-            controls = lru_cache(maxsize=None)(partial(_controls, study, stages, patient, panel))
+            controls = lru_cache(maxsize=None)(partial(_controls, tubes, patient, panel))
             asked += [
-                _ask(stages.gated[tube], (tube, population), choice, controls)
-                for tube in tubes
+                _ask(tubes, (tube, population), choice, controls)
+                for tube in own
                 for population in DONOR_PARENTS
             ]
     seed = study.settings.seed
@@ -87,39 +89,75 @@ def is_judged(sample: Sample) -> bool:
     return sample.role == "draw" and sample.day is not None and sample.day >= 0
 
 
-def _tubes(study: Study, stages: Stages, patient: Patient, panel: str) -> list[int]:
-    """Return a patient's blood tubes and donor controls of a panel."""
-    return [
-        index
-        for index in stages.gated
-        if (sample := study.samples[index]).role in ("draw", "recipient_control", "donor_control")
-        and (sample.patient, sample.panel) == (patient.patient, panel)
-    ]
+@dataclass(frozen=True)
+class _Tubes:
+    """The gated tubes of a study, with what is asked of them again and again.
+
+    Parameters
+    ----------
+    study
+        The study.
+    gated
+        Their records.
+    by_place
+        Blood tubes and donor controls of each patient and panel.
+    recipients
+        Of `recipient_controls`.
+    digests
+        Of the values of anti-HLA markers, of each tube that has some.
+    """
+
+    study: Study
+    gated: Mapping[int, Record]
+    by_place: Mapping[Place, list[int]]
+    recipients: Mapping[Place, set[int]]
+    digests: Mapping[int, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, study: Study, stages: Stages) -> "_Tubes":
+        gated = stages.gated
+        by_place: dict[Place, list[int]] = {}
+        for index in gated:
+            sample = study.samples[index]
+            if sample.role in ("draw", "recipient_control", "donor_control"):
+                by_place.setdefault((sample.patient, sample.panel), []).append(index)
+        digests = {
+            index: record.facts["donor_digests"]
+            for index, record in gated.items()
+            if any(_anti_hla(record))
+        }
+        return cls(study, gated, by_place, recipient_controls(study), digests)
+
+    def values(self, tube: int, population: str, markers: Markers) -> MarkerValues | None:
+        """Return a tube's values of the markers; None where it lacks one of them."""
+        names = tuple(f"donor {population} {marker.marker}" for marker in markers)
+        known = self.digests.get(tube, {})
+        if not set(names) <= set(known):
+            return None
+        return MarkerValues(tuple(known[n] for n in names), names, self.gated[tube].arrays)
 
 
-def _anti_hla(stages: Stages, tube: int) -> Iterator[str]:
+def _anti_hla(record: Record) -> Iterator[str]:
     """Yield the anti-HLA markers that a gated tube has values of."""
-    for name in stages.gated[tube].arrays:
+    for name in record.arrays:
         kind, *rest = name.split(" ", 2)
         if kind == "donor":
             yield rest[1]
 
 
 def _ask(
-    record: Record,
+    tubes: _Tubes,
     asked: tuple[int, str],
     choice: MarkerChoice,
     controls: Callable[[str, Markers], Controls],
 ) -> Asked:
     """Ask for one tube and population; index, seed and what is wanted are still missing."""
-    _, population = asked
-    markers = tuple(
-        m for m in choice.informative if f"donor {population} {m.marker}" in record.arrays
-    )
+    tube, population = asked
+    markers = tuple(m for m in choice.informative if tubes.values(tube, population, (m,)))
     if not markers:
         reason = choice.why_rejected if not choice.informative else f"{population} was not gated"
         return Asked(*asked, "", reason)
-    draw = _values(record, population, markers)
+    draw = tubes.values(tube, population, markers)
     assert draw is not None  # the filter above
     positive = tuple(marker.donor_positive for marker in markers)
     job = DonorJob(0, draw, controls(population, markers), positive, 0)
@@ -130,50 +168,33 @@ def _signed(marker: InformativeMarker) -> str:
     return marker.marker + ("+" if marker.donor_positive else "-")
 
 
-def _values(record: Record, population: str, markers: Markers) -> MarkerValues | None:
-    """Return a tube's values of the markers; None where it lacks one of them."""
-    names = tuple(f"donor {population} {marker.marker}" for marker in markers)
-    if not set(names) <= set(record.arrays):
-        return None
-    digests = record.facts["donor_digests"]
-    return MarkerValues(tuple(digests[name] for name in names), names, record.arrays)
-
-
 def _controls(
-    study: Study, stages: Stages, patient: Patient, panel: str, population: str, markers: Markers
+    tubes: _Tubes, patient: Patient, panel: str, population: str, markers: Markers
 ) -> Controls:
     """Gather the control tubes of a patient's draws on a panel."""
-    alike = _alike(study, markers)
-    own, name = recipient_controls(study, patient.patient, panel), patient.patient
-    blank = {i for other in alike - {name} for i in recipient_controls(study, other, panel)}
-    found: dict[str, list[MarkerValues]] = {"recipient": [], "donor": [], "blank": []}
-    for index, record in stages.gated.items():
-        sample = study.samples[index]
-        if (sample.patient, sample.panel, sample.role) == (name, panel, "donor_control"):
-            kind = "donor"
-        elif index in own or index in blank:
-            kind = "recipient" if index in own else "blank"
-        else:
-            continue
-        values = _values(record, population, markers)
-        if values is not None:
-            found[kind].append(values)
-    return Controls(*(tuple(found[kind]) for kind in ("recipient", "donor", "blank")))
+    name, study = patient.patient, tubes.study
+    own = tubes.recipients.get((name, panel), set())
+    others = (tubes.recipients.get((other, panel), set()) for other in _alike(study, markers))
+    given = {i for i in tubes.by_place[name, panel] if study.samples[i].role == "donor_control"}
+    groups = (
+        [tubes.values(index, population, markers) for index in sorted(group)]
+        for group in (own, given, set().union(*others) - own)
+    )
+    recipient, donor, blanks = (tuple(one for one in group if one) for group in groups)
+    return Controls(recipient, donor, blanks)
 
 
-def recipient_controls(study: Study, patient: str, panel: str) -> set[int]:
-    """Return a patient's control tubes, in their absence the draws before the infusion."""
-    own = {
-        index: sample
-        for index, sample in enumerate(study.samples)
-        if sample.patient == patient and sample.panel == panel
-    }
-    controls = {index for index, sample in own.items() if sample.role == "recipient_control"}
-    return controls or {
-        index
-        for index, sample in own.items()
-        if sample.role == "draw" and sample.day is not None and sample.day < 0
-    }
+def recipient_controls(study: Study) -> dict[Place, set[int]]:
+    """Return the control tubes of patients by panel, in their absence draws before infusion."""
+    controls: dict[Place, set[int]] = {}
+    before: dict[Place, set[int]] = {}
+    for index, sample in enumerate(study.samples):
+        place = sample.patient, sample.panel
+        if sample.role == "recipient_control":
+            controls.setdefault(place, set()).add(index)
+        elif sample.role == "draw" and sample.day is not None and sample.day < 0:
+            before.setdefault(place, set()).add(index)
+    return before | controls
 
 
 def _alike(study: Study, markers: Markers) -> set[str]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ def distributions_table(
         One row a tube, population and bin of the marker (display scale): events observed, and
         fitted events of recipient and donor cells; `tube` says whether it is a control.
     """
-    controls = lru_cache(maxsize=None)(partial(recipient_controls, study))
+    controls = recipient_controls(study)
     rows, bins = [], []
     for position, record in made.items():
         one = asked[position]
@@ -127,7 +126,7 @@ def distributions_table(
             continue
         sample = study.samples[one.tube]
         tube = "donor control" if sample.role == "donor_control" else "draw"
-        if one.tube in controls(sample.patient, sample.panel):
+        if one.tube in controls.get((sample.patient, sample.panel), ()):
             tube = "recipient control"
         rows.append({**_identity(study, one), "marker": one.marker, "tube": tube})
         bins.append(read_arrays(record.arrays, list(_PARTS)))

@@ -103,7 +103,11 @@ def run_study(
         tables = _tables(study, stages, records, crew)
         unfinish(out)
         written, not_estimable = _write(study, stages, tables, out)
-        facts = {**_facts(study, stages, plan), "overrides": told, "not_estimable": not_estimable}
+        facts = {
+            **_facts(study, stages, plan, tables["samples"]),
+            "overrides": told,
+            "not_estimable": not_estimable,
+        }
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
         seal(out, "run finished", [*written, "run.json"], {"fingerprint": fingerprint})
         return load_results(out)
@@ -216,14 +220,14 @@ def _fingerprint(study: Study, stages: Stages, overrides: list[dict[str, Any]]) 
     return digest([code_version(), stages.keys, stages.errors, told, settings, overrides])
 
 
-def _facts(study: Study, stages: Stages, plan: Plan) -> dict[str, object]:
+def _facts(study: Study, stages: Stages, plan: Plan, samples: pd.DataFrame) -> dict[str, object]:
     versions: dict[str, set[str]] = {}
     for job in plan.jobs.values():
         versions.setdefault(job.strategy.name, set()).add(job.strategy.version)
     return {
         "study": study.settings.name,
         "code": code_version(),
-        "inputs": {study.samples[i].file: s.facts["sha256"] for i, s in stages.surveys.items()},
+        "inputs": {f: s for f, s in zip(samples["file"], samples["sha256"], strict=True) if s},
         "study_files": {name: file_digest(study.folder / name) for name in study_files(study)},
         "parameters": study.settings.model_dump(mode="json"),
         "acquisition": acquisition_facts(study, stages.surveys),

@@ -6,12 +6,15 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from immunerecon.errors import Problem, ResultsError, StudyError
 from immunerecon.files import spreadsheet_safe, write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Columns of text; a column of nothing but missing values has no type of its own.
 _TEXT = frozenset(
@@ -87,17 +90,17 @@ def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.Dat
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose columns have their types even where all values are missing."""
-    untyped = [c for c in frame.columns if frame[c].isna().all()]
+    untyped = frame.columns[frame.isna().all()]
     return frame.astype({c: object if c in _TEXT else float for c in untyped})
 
 
 def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """Write a table as CSV and as Parquet."""
+    import pyarrow as pa
+
     text = spreadsheet_safe(frame).to_csv(index=False, lineterminator="\n")
     write_atomically(folder / f"{name}.csv", text.encode())
-    stream = io.BytesIO()
-    frame.to_parquet(stream, index=False)
-    write_atomically(folder / f"{name}.parquet", stream.getvalue())
+    _write_parquet(folder / f"{name}.parquet", pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def write_parts(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -113,27 +116,38 @@ def write_parts(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
         files are not written, because their one Parquet file does as well.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     for name, frame in tables.items():
         number = frame["file"].ne(frame["file"].shift()).cumsum().sub(1) // PART_FILES
         n_parts = int(number.max()) + 1 if len(frame) else 0
         names = [f"part-{part:05d}.parquet" for part in range(n_parts if n_parts > 1 else 0)]
-        # An empty slice costs nothing, and keeps the types of the whole table.
-        whole = pa.Table.from_pandas(frame if names else frame.iloc[:0], preserve_index=False)
-        starts = number.searchsorted(range(n_parts + 1))
+        if names:
+            whole = pa.Table.from_pandas(frame, preserve_index=False)
+            starts = number.searchsorted(range(n_parts + 1))
         for part, file in enumerate(names):
-            stream = io.BytesIO()
-            pq.write_table(whole.slice(starts[part], starts[part + 1] - starts[part]), stream)
-            write_atomically(folder / name / file, stream.getvalue())
+            rows = whole.slice(starts[part], starts[part + 1] - starts[part])
+            _write_parquet(folder / name / file, rows)
         for path in (folder / name).glob("part-*.parquet"):
             if path.name not in names:  # of a larger study
                 path.unlink()
 
 
+def _write_parquet(path: Path, rows: "pa.Table") -> None:
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(rows, stream)
+    write_atomically(path, stream.getvalue())
+
+
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """Return a table of a results folder, types as they were written."""
-    return pd.read_parquet(folder / f"{name}.parquet")
+    import pyarrow.parquet as pq
+
+    # As pandas reads it, but without all that finds data sets of many files.
+    with pq.ParquetFile(folder / f"{name}.parquet") as file:
+        frame: pd.DataFrame = file.read().to_pandas()
+    return frame
 
 
 def read_spreadsheet(path: Path) -> pd.DataFrame:
