@@ -183,4 +183,4 @@ def _numbers(rows: pd.DataFrame, column: str) -> Floats:
     """Give a column as floats, NaN throughout when the table lacks it."""
     if column not in rows.columns:
         return np.full(len(rows), np.nan)
-    return rows[column].to_numpy(dtype=float)
+    return rows[column].to_numpy(float, na_value=np.nan)

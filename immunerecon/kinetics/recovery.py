@@ -93,13 +93,11 @@ def recovery_table(
     require_columns(populations, "populations", ("patient", "day", "population", value))
     check_clinical_events(clinical_events)
     draws = one_count_a_draw(populations, value)
-    by_population = draws.groupby("population")
+    counts = _Counts.of(draws, value)
     rows: list[dict[str, Any]] = []
     for patient in sorted(set(draws["patient"])):
-        for population in sorted(set(thresholds) & set(by_population.groups)):
-            measured = by_population.get_group(population)
-            own = measured[measured["patient"] == patient]
-            course = _count_course(patient, own, clinical_events, value)
+        for population in sorted(set(thresholds) & set(draws["population"])):
+            course = _count_course(patient, counts, population, clinical_events)
             rows += [
                 {"patient": patient, "population": population, "threshold": float(threshold)}
                 | {"scale": value}
@@ -158,17 +156,39 @@ class _CountCourse:
     remark: str
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """Columns of the draws, and which of their rows are a patient's of one population."""
+
+    day: Floats
+    count: Floats
+    methods: Sequence[object]
+    places: Mapping[tuple[object, object], Sequence[int]]
+
+    @classmethod
+    def of(cls, draws: pd.DataFrame, value: str) -> "_Counts":
+        places: dict[tuple[object, object], list[int]] = {}
+        for place, whose in enumerate(zip(draws["patient"], draws["population"], strict=True)):
+            places.setdefault(whose, []).append(place)
+        methods = draws.get("count_method", pd.Series(None, draws.index, dtype=object))
+        day, count = (draws[name].to_numpy(float, na_value=np.nan) for name in ("day", value))
+        return cls(day, count, list(methods), places)
+
+
 def _count_course(
-    patient: object, own: pd.DataFrame, clinical_events: pd.DataFrame, value: str
+    patient: object, counts: _Counts, population: str, clinical_events: pd.DataFrame
 ) -> _CountCourse:
     """Cut the draws that count out of a patient's rows of one population."""
     death = first_day(clinical_events, patient, "death")
     reinfusion = second_infusion_day(clinical_events, patient)
-    kept = own[own["day"].between(0, min(death, reinfusion)) & own[value].notna()]
-    methods = set(kept["count_method"].dropna()) if "count_method" in kept.columns else set()
+    own = np.array(counts.places.get((patient, population), ()), dtype=np.intp)
+    day, count = counts.day[own], counts.count[own]
+    kept = (day >= 0) & (day <= min(death, reinfusion)) & ~np.isnan(count)
+    given = [counts.methods[place] for place in own[kept]]
+    methods = {str(method) for method in given if pd.notna(method)}
     return _CountCourse(
-        kept["day"].to_numpy(dtype=float),
-        kept[value].to_numpy(dtype=float),
+        day[kept],
+        count[kept],
         death,
         f"second infusion on day {reinfusion:g}" if reinfusion < death else "",
         f"counts of several methods: {', '.join(sorted(methods))}" if len(methods) > 1 else "",

@@ -36,10 +36,14 @@ def name_visits(draws: pd.DataFrame, windows: Mapping[str, tuple[float, float]])
     """
     require_columns(draws, "draws", ("day",))
     _check(windows)
-    visit = pd.Series("", index=draws.index, dtype=object)
-    for name, (low, high) in windows.items():
-        visit[(draws["day"] >= low) & (draws["day"] < high)] = name
-    return draws.assign(visit=visit)
+    named = {
+        day: name
+        for day in draws["day"].dropna().unique()
+        for name, (low, high) in windows.items()
+        if low <= day < high
+    }
+    visit = [named.get(day, "") for day in draws["day"]]
+    return draws.assign(visit=pd.Series(visit, index=draws.index, dtype=object))
 
 
 def _check(windows: Mapping[str, tuple[float, float]]) -> None:

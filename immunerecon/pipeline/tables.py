@@ -91,6 +91,8 @@ def table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.Dat
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose columns have their types even where all values are missing."""
     untyped = frame.columns[frame.isna().all()]
+    if untyped.empty:
+        return frame
     return frame.astype({c: object if c in _TEXT else float for c in untyped})
 
 

@@ -1,8 +1,9 @@
 """Published criteria of expansion and persistence of donor NK cells, as named rules."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from immunerecon.trial.verdicts import judge_interval
 
 CELLS_PER_UL = {"/µL": 1.0, "/uL": 1.0, "/mL": 1e-3, "10^6/L": 1.0, "10^9/L": 1e3}
 DETECTED = ("detected", "detected_below_loq")
+
+
+Draw = Mapping[Hashable, Any]  # a row of the table of donor cells
 
 
 @dataclass(frozen=True)
@@ -130,15 +134,17 @@ def expansion_table(
     """
     numbers = ("donor_cells_per_ul", "donor_cells_per_ul_low", "donor_cells_per_ul_high")
     require_columns(donor_cells, "donor_cells", ("patient", "day", "population", "call", *numbers))
-    rows = donor_cells[donor_cells["population"] == population].sort_values("day", kind="stable")
+    own = donor_cells[donor_cells["population"] == population].sort_values("day", kind="stable")
+    rows = own.to_dict("records")
     names = list(dict.fromkeys(donor_cells["patient"])) if patients is None else list(patients)
     told = []
     for name in names:
         for rule in rules:
-            draws = rows[(rows["patient"] == name) & rows["day"].between(*rule.days)]
+            first, last = rule.days
+            draws = [r for r in rows if r["patient"] == name and first <= r["day"] <= last]
             said = _detection(draws) if math.isnan(rule.at_least_per_ul) else _count(draws, rule)
-            if draws.empty:
-                said |= {"reason": f"no draw on days {rule.days[0]:g} to {rule.days[1]:g}"}
+            if not draws:
+                said |= {"reason": f"no draw on days {first:g} to {last:g}"}
             told.append({"patient": name, "rule": rule.name, "citation": rule.citation} | said)
     columns = ["patient", "rule", "verdict", "day", "cells_per_ul", "low", "high", "reason"]
     return pd.DataFrame(told, columns=[*columns, "citation"])
@@ -176,13 +182,12 @@ def per_ul(value: float, unit: str) -> float:
     return value * CELLS_PER_UL[unit]
 
 
-def _count(draws: pd.DataFrame, rule: ExpansionRule) -> dict[str, object]:
+def _count(draws: Sequence[Draw], rule: ExpansionRule) -> dict[str, object]:
     """Judge the count of the evaluable draw nearest to the rule's day."""
-    counted = draws[(draws["call"] != "not_evaluable") & draws["donor_cells_per_ul_high"].notna()]
-    if counted.empty:
+    counted = [d for d in _evaluable(draws) if pd.notna(d["donor_cells_per_ul_high"])]
+    if not counted:
         return {"verdict": "not_evaluable", "reason": _why(draws, "no donor cells/µL")}
-    distance = (counted["day"] - rule.target_day).abs().to_numpy()
-    nearest = counted.iloc[int(distance.argmin())]
+    nearest = min(counted, key=lambda draw: abs(draw["day"] - rule.target_day))
     low = nearest["donor_cells_per_ul_low"] if nearest["call"] in DETECTED else 0.0
     high = nearest["donor_cells_per_ul_high"]
     return {
@@ -195,20 +200,25 @@ def _count(draws: pd.DataFrame, rule: ExpansionRule) -> dict[str, object]:
     }
 
 
-def _detection(draws: pd.DataFrame) -> dict[str, object]:
+def _detection(draws: Sequence[Draw]) -> dict[str, object]:
     """Judge whether donor cells were detected at any evaluable draw."""
-    evaluable = draws[draws["call"] != "not_evaluable"]
-    if evaluable.empty:
+    evaluable = _evaluable(draws)
+    if not evaluable:
         return {"verdict": "not_evaluable", "reason": _why(draws, "no evaluable draw")}
-    found = evaluable[evaluable["call"].isin(DETECTED)]
-    if len(found):
-        first = float(found["day"].iloc[0])
+    found = [draw for draw in evaluable if draw["call"] in DETECTED]
+    if found:
+        first = float(found[0]["day"])
         return {"verdict": "met", "day": first, "reason": f"first detected on day {first:g}"}
-    days = ", ".join(f"{day:g}" for day in evaluable["day"])
+    days = ", ".join(f"{draw['day']:g}" for draw in evaluable)
     return {"verdict": "not_met", "reason": f"not detected on day {days}"}
 
 
-def _why(draws: pd.DataFrame, otherwise: str) -> str:
+def _evaluable(draws: Sequence[Draw]) -> list[Draw]:
+    return [draw for draw in draws if draw["call"] != "not_evaluable"]
+
+
+def _why(draws: Sequence[Draw], otherwise: str) -> str:
     """Return the reasons that the draws give for not being evaluable."""
-    given = draws.get("reason", pd.Series(dtype=object)).dropna()
-    return "; ".join(dict.fromkeys(str(reason) for reason in given if reason)) or otherwise
+    given = (draw.get("reason") for draw in draws)
+    told = dict.fromkeys(str(reason) for reason in given if pd.notna(reason) and reason)
+    return "; ".join(told) or otherwise

@@ -1,7 +1,7 @@
 """Lymphopenia graded from the counts, beside the grade before lymphodepletion."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -111,15 +111,19 @@ def lymphopenia_table(
     drawn = one_count_a_draw(counts[counts["population"].isin(list(CTCAE_COUNTS))], "cells_per_ul")
     limits = reference_ranges.set_index("population")["low"]
     _refuse_missing_limits(drawn, limits)
+    by_course: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    columns = (drawn[name] for name in ("patient", "population", "day", "cells_per_ul"))
+    for patient, population, day, count in zip(*columns, strict=True):
+        by_course.setdefault((patient, population), []).append((float(day), float(count)))
     rows = [
         {"patient": patient, "population": population}
         | _course(
-            group.dropna(subset=["cells_per_ul"]),
+            [(day, count) for day, count in draws if not math.isnan(count)],
             str(population),
             float(limits.loc[str(population)]),
             (before_day, last_day),
         )
-        for (patient, population), group in drawn.groupby(["patient", "population"])
+        for (patient, population), draws in sorted(by_course.items())
     ]
     return pd.DataFrame(rows, columns=_COLUMNS).astype({"worsened": "boolean"})
 
@@ -167,33 +171,30 @@ def _refuse_missing_limits(drawn: pd.DataFrame, limits: pd.Series) -> None:
 
 
 def _course(
-    draws: pd.DataFrame, population: str, limit: float, days: tuple[float, float]
+    draws: Sequence[tuple[float, float]], population: str, limit: float, days: tuple[float, float]
 ) -> dict[str, object]:
-    """Grade one patient's draws of one population before and after the infusion."""
-    before = draws[draws["day"] < days[0]].tail(1)
-    after = draws[draws["day"].between(0, days[1])]
-    worst = after.nsmallest(1, "cells_per_ul")
-    baseline_grade, worst_grade = (
-        ctcae_grade(_only(rows, "cells_per_ul"), population, lower_limit_of_normal=limit)
-        for rows in (before, worst)
+    """Grade one patient's draws of one population, day and cells/µL, before and after infusion."""
+    before = [draw for draw in draws if draw[0] < days[0]][-1:]
+    after = [draw for draw in draws if 0 <= draw[0] <= days[1]]
+    worst = [min(after, key=lambda draw: draw[1])] if after else []
+    (baseline_day, baseline), (worst_day, lowest) = (
+        group[0] if group else (math.nan, math.nan) for group in (before, worst)
     )
-    known = not before.empty and not worst.empty
-    reasons = ["no draw before lymphodepletion"] * before.empty
-    reasons += ["no draw after infusion"] * worst.empty
+    baseline_grade, worst_grade = (
+        float(ctcae_grade(count, population, lower_limit_of_normal=limit))
+        for count in (baseline, lowest)
+    )
+    reasons = ["no draw before lymphodepletion"] * (not before)
+    reasons += ["no draw after infusion"] * (not worst)
     return {
         "term": CTCAE_COUNTS[population][0],
         "lower_limit": limit,
-        "baseline_day": _only(before, "day"),
-        "baseline_grade": float(baseline_grade),
+        "baseline_day": baseline_day,
+        "baseline_grade": baseline_grade,
         "n_draws": len(after),
-        "worst_day": _only(worst, "day"),
-        "worst_cells_per_ul": _only(worst, "cells_per_ul"),
-        "worst_grade": float(worst_grade),
-        "worsened": bool(worst_grade > baseline_grade) if known else pd.NA,
+        "worst_day": worst_day,
+        "worst_cells_per_ul": lowest,
+        "worst_grade": worst_grade,
+        "worsened": pd.NA if reasons else worst_grade > baseline_grade,
         "reason": "; ".join(reasons),
     }
-
-
-def _only(rows: pd.DataFrame, column: str) -> float:
-    """Return the value of the only row, NaN where there is none."""
-    return float(rows[column].iloc[0]) if len(rows) else math.nan
