@@ -217,11 +217,12 @@ def fit_tubes(model: Mixture, counts: Floats, tubes: Tubes, *, held: bool) -> Fi
         spread = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
         far = np.abs(step * spread).max(axis=1) > (SETTLED_HELD if held else SETTLED)
         done = np.flatnonzero(~far) if rounds_left else np.arange(len(far))
-        ended = active[done]
-        joint = log_density(model, counts[ended], now.nuisance[done], expected[done])
-        log_marginal[ended], information[ended], score[ended] = _without_nuisance(
-            joint, slope[done], curvature[done], step[done]
-        )
+        if len(done):
+            ended = active[done]
+            joint = log_density(model, counts[ended], now.nuisance[done], expected[done])
+            log_marginal[ended], information[ended], score[ended] = _without_nuisance(
+                joint, slope[done], curvature[done], step[done]
+            )
         active = active[far]
         if not len(active):
             break
