@@ -7,12 +7,13 @@ so needs no guard, and they end with the run, however it ends, as nothing is lef
 import pickle
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.spawn import get_executable
 from queue import Empty, SimpleQueue
-from types import TracebackType
+from threading import Thread
 from typing import Any, Self
 
 _PROGRAM = (
@@ -64,6 +65,20 @@ class _Process:
                     stream.close()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a function returned, or what it raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    def result(self) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 class Processes:
     """Processes that are started when they are needed, and end with the context.
 
@@ -81,31 +96,23 @@ class Processes:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self._threads = ThreadPoolExecutor(n)  # each waits for the answer of one process
-        self._idle: SimpleQueue[_Process | None] = SimpleQueue()
-        self._started: set[_Process] = set()
-        for _ in range(n):
-            self._idle.put(None)
+        self._at: list[_Process | None] = [None] * n
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in tuple(self._started):
-            process.end()
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        for process in self._at:
+            if process is not None:
+                process.end()
 
     def start(self) -> None:
         """Start all at once: they get ready while the run does something else."""
-        for _ in range(self.n):
-            self._idle.put(self._idle.get() or self._new())
+        self._at = [process or _Process() for process in self._at]
 
-    def ask(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever the function returns
+    def ask(self, function: Callable[..., Any], *arguments: object, place: int = 0) -> Any:  # noqa: ANN401 - whatever the function returns
         """Let one process apply a function to arguments, and wait for the result.
 
         Parameters
@@ -114,56 +121,69 @@ class Processes:
             Importable by name.
         arguments
             Of the function.
+        place
+            Which process; one thing at a time.
 
         Raises
         ------
         DiedError
-            When the process dies meanwhile.
+            When the process dies meanwhile; the next question starts another.
         """
-        process = self._idle.get() or self._new()
+        process = self._at[place] = self._at[place] or _Process()
         try:
-            result = process.ask(function, arguments)
+            return process.ask(function, arguments)
         except DiedError:
-            self._started.discard(process)
-            self._idle.put(None)
+            self._at[place] = None
             raise
-        except BaseException:
-            self._idle.put(process)
-            raise
-        self._idle.put(process)
-        return result
-
-    def _new(self) -> _Process:
-        process = _Process()
-        self._started.add(process)
-        return process
 
     def each(
         self, function: Callable[..., Any], things: Sequence[Sequence[object]]
-    ) -> Iterator[tuple[int, "Future[Any]"]]:
-        """Apply a function to the arguments of each thing, side by side.
+    ) -> Iterator[tuple[int, Answer]]:
+        """Apply a function to the arguments of each thing, side by side; the work begins at once.
 
         Parameters
         ----------
         function
             Importable by name.
         things
-            Arguments of the function, for each thing.
+            Arguments of the function, for each thing. Neighbours, which often have something in
+            common that is then found once, go to the same process as far as that keeps all busy.
 
-        Yields
-        ------
-        position : int
-            Of the thing.
-        answer : Future
-            Done; its `result` raises what the function raised, or `DiedError`.
+        Returns
+        -------
+        iterator of (int, Answer)
+            Position of a thing and its answer, in order of completion.
         """
-        done: SimpleQueue[Future[Any]] = SimpleQueue()
-        positions = {}
-        for position, arguments in enumerate(things):
-            future = self._threads.submit(self.ask, function, *arguments)
-            positions[future] = position
-            future.add_done_callback(done.put)
-        while positions:
-            with suppress(Empty):
-                future = done.get(timeout=_HEARD_SECONDS)
-                yield positions.pop(future), future
+        done: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
+        size = -(-len(things) // self.n)
+        left = [deque(range(i * size, min((i + 1) * size, len(things)))) for i in range(self.n)]
+
+        def work_off(place: int) -> None:
+            while not self._ended and (position := _next_of(left, place)) is not None:
+                try:
+                    answer = Answer(self.ask(function, *things[position], place=place))
+                except BaseException as error:
+                    answer = Answer(error=error)
+                done.put((position, answer))
+
+        for place in range(min(self.n, len(things))):
+            Thread(target=work_off, args=(place,), daemon=True).start()
+        return _taken(done, len(things))
+
+
+def _next_of(left: Sequence[deque[int]], place: int) -> int | None:
+    """Take the first that is left of one's own, else the last of whoever has most left."""
+    with suppress(IndexError):
+        return left[place].popleft()
+    for other in sorted(left, key=len, reverse=True):
+        with suppress(IndexError):
+            return other.pop()
+    return None
+
+
+def _taken(done: SimpleQueue[tuple[int, Answer]], n: int) -> Iterator[tuple[int, Answer]]:
+    while n:
+        with suppress(Empty):
+            found = done.get(timeout=_HEARD_SECONDS)
+            n -= 1
+            yield found
