@@ -145,7 +145,8 @@ def full(study: str, out: str, workers: str) -> None:
     _time(stages, "prepare_tubes", parts, "first pass")
     _time(stages, "place_tubes", parts, "together")
     _time(run, "run_stages", parts, "second pass")
-    _time(run, "estimate_donors", parts, "donors")
+    _time(run, "begin_donors", parts, "donors")
+    _time(run, "finish_donors", parts, "donors")
     with told(facts):
         begun = seconds()
         run.run_study(content, Path(out), workers=int(workers))

@@ -13,17 +13,21 @@ from immunerecon.study.folder import Study
 from immunerecon.study.manifest import Chimerism, ClinicalEvent, Patient, ReferenceRange
 
 
-def course_tables(
-    study: Study, populations: pd.DataFrame, donor_cells: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
-    """Return the tables `persistence`, `recovery` and `cohort_recovery`.
+def course_table(study: Study, donor_cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the table `persistence` of donor cells, from that of draws."""
+    events = frame_of(study.clinical_events, ClinicalEvent)
+    return table("persistence", persistence_table(donor_cells, events))
+
+
+def recovery_tables(study: Study, populations: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables `recovery` and `cohort_recovery`.
 
     Parameters
     ----------
     study
         For its clinical events, patients, thresholds and order of panels.
-    populations, donor_cells
-        The tables of draws.
+    populations
+        The table of draws.
     """
     events = frame_of(study.clinical_events, ClinicalEvent)
     draws = in_panel_order(study, populations[populations["role"] == "draw"])
@@ -35,7 +39,6 @@ def course_tables(
     )
     cohort = cohort_recovery_table(recovery, events, frame_of(study.patients, Patient))
     return {
-        "persistence": table("persistence", persistence_table(donor_cells, events)),
         "recovery": table("recovery", recovery),
         "cohort_recovery": table("cohort_recovery", cohort),
     }

@@ -1,7 +1,7 @@
 """Donor cells of every draw as a table, and the marker's distributions that they were read from."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from immunerecon.pipeline.progress import track
 from immunerecon.pipeline.records import Record, read_arrays, record_key
 from immunerecon.pipeline.stages import Stages
 from immunerecon.pipeline.tables import table
-from immunerecon.pipeline.workers import run_step
+from immunerecon.pipeline.workers import Outcome, run_step
 from immunerecon.study.folder import Study
 
 _TOLD = (
@@ -29,10 +29,10 @@ _TOLD = (
 _PARTS = {"marker": "value", "observed": "observed", "recipient": "recipient", "donor": "donor"}
 
 
-def estimate_donors(
+def begin_donors(
     study: Study, stages: Stages, records: Path, *, workers: Crew
-) -> tuple[list[Asked], dict[int, Record]]:
-    """Estimate donor cells in every tube with anti-HLA markers.
+) -> tuple[list[Asked], Iterator[Outcome]]:
+    """Ask for donor cells in every tube with anti-HLA markers; processes begin to estimate them.
 
     Parameters
     ----------
@@ -47,17 +47,22 @@ def estimate_donors(
     -------
     asked : list of Asked
         Each population of each tube.
-    made : dict of Record
-        The estimates by position in `asked`.
+    outcomes : iterator of Outcome
+        For `finish_donors`.
     """
     asked = ask_donors(study, stages)
     jobs = {_key(study, one, one.job): one.job for one in asked if one.job is not None}
-    outcomes = run_step(estimate_to_record, jobs, records, workers=workers)
+    return asked, run_step(estimate_to_record, jobs, records, workers=workers)
+
+
+def finish_donors(asked: Sequence[Asked], outcomes: Iterable[Outcome]) -> dict[int, Record]:
+    """Return the estimates by position in `asked`, all that `begin_donors` asked for."""
+    n_jobs = sum(one.job is not None for one in asked)
     made = {
         outcome.index: outcome.record or Record({"call": "not_evaluable", "reason": outcome.error})
-        for outcome in track(outcomes, len(jobs), "Telling donor cells")
+        for outcome in track(outcomes, n_jobs, "Telling donor cells")
     }
-    return asked, dict(sorted(made.items()))
+    return dict(sorted(made.items()))
 
 
 def _key(study: Study, one: Asked, job: DonorJob) -> str:
@@ -77,7 +82,7 @@ def donor_table(
     study
         The study.
     asked, made
-        Of `estimate_donors`.
+        Of `begin_donors` and `finish_donors`.
     populations
         For the cells per µL that donor fractions are multiplied with.
     """
@@ -110,7 +115,7 @@ def distributions_table(
     study
         The study.
     asked, made
-        Of `estimate_donors`.
+        Of `begin_donors` and `finish_donors`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.spawn import get_executable
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self
 
 _PROGRAM = (
@@ -36,6 +36,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self._lock = Lock()
 
     def ask(self, function: Callable[..., Any], arguments: Sequence[object]) -> Any:  # noqa: ANN401 - whatever the function returns
         question, answer = self._running.stdin, self._running.stdout
@@ -43,10 +44,11 @@ class _Process:
         assert answer is not None
         packed = pickle.dumps((function, arguments))
         try:
-            # Packed twice: what cannot be unpacked does not break the stream.
-            pickle.dump(packed, question)
-            question.flush()
-            told = pickle.load(answer)  # noqa: S301 - from a process of this run
+            with self._lock:
+                # Packed twice: what cannot be unpacked does not break the stream.
+                pickle.dump(packed, question)
+                question.flush()
+                told = pickle.load(answer)  # noqa: S301 - from a process of this run
         except (EOFError, OSError, pickle.UnpicklingError):
             self.end()
             raise DiedError from None
@@ -122,7 +124,7 @@ class Processes:
         arguments
             Of the function.
         place
-            Which process; one thing at a time.
+            Which process.
 
         Raises
         ------

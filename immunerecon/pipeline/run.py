@@ -13,9 +13,14 @@ from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides.override import Override
 from immunerecon.pipeline.acquisitions import acquisition_facts
-from immunerecon.pipeline.course import course_tables, study_tables
+from immunerecon.pipeline.course import course_table, recovery_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError, at_work
-from immunerecon.pipeline.donors import distributions_table, donor_table, estimate_donors
+from immunerecon.pipeline.donors import (
+    begin_donors,
+    distributions_table,
+    donor_table,
+    finish_donors,
+)
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.locks import locked, shard_locked
 from immunerecon.pipeline.plan import Plan, code_version, plan_study
@@ -149,7 +154,7 @@ def run_shard(
         try:
             plan = plan_study(study, _in_force(overrides, out))
             stages = run_stages(study, plan, out / RECORDS, workers=crew)
-            estimate_donors(study, stages, out / RECORDS, workers=crew)
+            finish_donors(*begin_donors(study, stages, out / RECORDS, workers=crew))
         except UnfinishedError as error:
             return (
                 f"Shard {shard.number}/{shard.of} is done with its share of this step; other jobs "
@@ -199,16 +204,20 @@ def _write(
 
 
 def _tables(study: Study, stages: Stages, records: Path, workers: Crew) -> dict[str, pd.DataFrame]:
+    asked, outcomes = begin_donors(study, stages, records, workers=workers)
+    # What needs no donor cells is made meanwhile.
     of_tubes = tube_tables(study, stages)
-    populations = of_tubes["populations"]
-    asked, made = estimate_donors(study, stages, records, workers=workers)
-    donor_cells = donor_table(study, asked, made, populations)
+    recovery = recovery_tables(study, of_tubes["populations"])
+    of_study = study_tables(study)
+    made = finish_donors(asked, outcomes)
+    donor_cells = donor_table(study, asked, made, of_tubes["populations"])
     return {
         **of_tubes,
         "donor_cells": donor_cells,
         "donor_distributions": distributions_table(study, asked, made),
-        **course_tables(study, populations, donor_cells),
-        **study_tables(study),
+        "persistence": course_table(study, donor_cells),
+        **recovery,
+        **of_study,
     }
 
 

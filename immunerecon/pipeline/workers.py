@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -64,6 +65,8 @@ def run_step(
 ) -> Iterator[Outcome]:
     """Run a step on each job that has no record yet, and keep the records.
 
+    Processes of this machine begin at once; all others when the outcomes are asked for.
+
     Parameters
     ----------
     step
@@ -75,9 +78,9 @@ def run_step(
     workers
         Processes of this machine, a cluster, or a share of a job array.
 
-    Yields
-    ------
-    Outcome
+    Returns
+    -------
+    iterator of Outcome
         In order of completion; the jobs already done come first.
 
     Raises
@@ -88,19 +91,18 @@ def run_step(
         When the cluster cannot be used.
     """
     todo = dict(jobs)
-    yield from _found(todo, folder)
+    found = list(_found(todo, folder))
     if isinstance(workers, Shard):
-        yield from _share(step, todo, folder, workers)
-    elif isinstance(workers, Cluster):
+        return chain(found, _share(step, todo, folder, workers))
+    if isinstance(workers, Cluster):
         from immunerecon.pipeline.clusters import on_cluster
 
-        yield from on_cluster(step, todo, folder, workers)
-    else:
-        with at_work(workers) as processes:
-            if isinstance(processes, Processes):
-                yield from _in_processes(step, todo, folder, processes)
-            else:
-                yield from (work(step, key, job, folder) for key, job in todo.items())
+        return chain(found, on_cluster(step, todo, folder, workers))
+    if isinstance(workers, Processes):
+        return chain(found, _in_processes(step, todo, folder, workers))
+    if workers > 1:
+        return chain(found, _in_own_processes(step, todo, folder, workers))
+    return chain(found, (work(step, key, job, folder) for key, job in todo.items()))
 
 
 def _found(todo: dict[str, J], folder: Path) -> Iterator[Outcome]:
@@ -136,20 +138,31 @@ def _share(step: Step[J], todo: dict[str, J], folder: Path, shard: Shard) -> Ite
 def _in_processes(
     step: Step[J], todo: Mapping[str, J], folder: Path, processes: Processes
 ) -> Iterator[Outcome]:
-    """Work in several processes; what one of them dies of is tried once more, alone."""
-    items = list(todo.items())
-    died = {}
-    for position, answer in processes.each(work, [(step, *item, folder) for item in items]):
-        try:
-            yield answer.result()
-        except DiedError:
-            key, job = items[position]
-            died[key] = job
-    for key, job in died.items():
-        try:
-            yield processes.ask(work, step, key, job, folder)
-        except DiedError:
-            yield Outcome(job.index, None, DIED_TWICE)
+    """Work in several processes, from now on; what one dies of is tried once more, alone."""
+    tasks = [(step, key, job, folder) for key, job in todo.items()]
+    answers = processes.each(work, tasks)
+
+    def outcomes() -> Iterator[Outcome]:
+        died = []
+        for position, answer in answers:
+            try:
+                yield answer.result()
+            except DiedError:
+                died.append(tasks[position])
+        for task in died:
+            try:
+                yield processes.ask(work, *task)
+            except DiedError:
+                yield Outcome(task[2].index, None, DIED_TWICE)
+
+    return outcomes()
+
+
+def _in_own_processes(
+    step: Step[J], todo: Mapping[str, J], folder: Path, workers: int
+) -> Iterator[Outcome]:
+    with Processes(workers) as processes:
+        yield from _in_processes(step, todo, folder, processes)
 
 
 def run_apart(function: Callable[[T], R], things: Sequence[T], *, workers: Crew = 1) -> list[R]:
