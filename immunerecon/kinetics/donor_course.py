@@ -93,16 +93,12 @@ def donor_courses(
     )
     require_values(donor_cells, "donor_cells", "call", CALLS)
     check_clinical_events(clinical_events)
-    draws = _one_row_a_draw(donor_cells)
-    evaluable = draws["call"].ne("not_evaluable").to_numpy()
-    day, detected = draws["day"].to_numpy(dtype=float), draws["call"].isin(DETECTED).to_numpy()
-    numbers = {measure: _values_and_limits(draws, measure, detected) for measure in MEASURES}
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, whose in enumerate(zip(draws["patient"], draws["population"], strict=True)):
-        kept = groups.setdefault(whose, [])
-        if evaluable[place]:
-            kept.append(place)
-    for (patient, population), kept in sorted(groups.items()):
+    evaluable = donor_cells["call"].ne("not_evaluable").to_numpy()
+    detected = donor_cells["call"].isin(DETECTED).to_numpy()
+    day = _numbers(donor_cells, "day")
+    numbers = {m: _values_and_limits(donor_cells, m, detected) for m in MEASURES}
+    for (patient, population), draws in sorted(_rows_of_draws(donor_cells, day, evaluable).items()):
+        kept = [draw for draw in draws if evaluable[draw]]
         days = infusion_days(clinical_events, patient)
         courses = list(enumerate(zip(days, [*days[1:], np.inf], strict=True), start=1))
         for course, bounds in courses if second_infusion == "split" else courses[-1:]:
@@ -112,13 +108,19 @@ def donor_courses(
                 yield _course((patient, population, measure), told, course, bounds)
 
 
-def _one_row_a_draw(donor_cells: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first evaluable row of each patient, population and day, in table order."""
-    dated = donor_cells.dropna(subset=["patient", "population", "day"])
-    evaluable_first = dated.assign(_late=dated["call"] == "not_evaluable").sort_values(
-        ["day", "_late"], kind="stable"
-    )
-    return evaluable_first.drop_duplicates(["patient", "population", "day"])
+def _rows_of_draws(
+    donor_cells: pd.DataFrame, day: Floats, evaluable: NDArray[np.bool_]
+) -> dict[tuple[str, str], list[int]]:
+    """Find the first evaluable row, in table order, of each day of a patient and population."""
+    whose = list(zip(donor_cells["patient"], donor_cells["population"], strict=True))
+    known = donor_cells[["patient", "population", "day"]].notna().all(axis=1).to_numpy()
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row in np.lexsort((~evaluable, day)):
+        if known[row]:
+            draws = groups.setdefault(whose[row], [])
+            if not draws or day[draws[-1]] < day[row]:
+                draws.append(int(row))
+    return groups
 
 
 class _Draws(NamedTuple):

@@ -1,5 +1,7 @@
 """Who was infused, and how long each patient was followed."""
 
+import math
+
 import pandas as pd
 
 from immunerecon.errors import Problem, StudyError
@@ -47,7 +49,10 @@ def follow_up_table(patients: pd.DataFrame, clinical_events: pd.DataFrame) -> pd
     infused = patients["patient"].isin(told)
     if "infusion_date" in patients:
         infused |= patients["infusion_date"].notna() & (patients["infusion_date"] != "")
-    last = clinical_events.groupby("patient")["day"].max()
+    last: dict[object, float] = {}
+    for name, day in zip(clinical_events["patient"], clinical_events["day"], strict=True):
+        if pd.notna(day):
+            last[name] = max(float(day), last.get(name, -math.inf))
     return pd.DataFrame(
         {
             "patient": names,
@@ -55,7 +60,7 @@ def follow_up_table(patients: pd.DataFrame, clinical_events: pd.DataFrame) -> pd
             "infused": infused.to_numpy(dtype=bool),
             "progression_day": [first_day(clinical_events, name, "progression") for name in names],
             "death_day": [first_day(clinical_events, name, "death") for name in names],
-            "followed_to": last.reindex(names).to_numpy(dtype=float),
+            "followed_to": [last.get(name, math.nan) for name in names],
         }
     )
 
