@@ -95,7 +95,10 @@ def _alternatives(gate: object) -> object:
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # Workers unpickle strategies and never check one: what checks is built when it is needed.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 Events = Annotated[Selection, BeforeValidator(_selection)]
