@@ -143,30 +143,30 @@ def _inside_and_touched(
 ) -> tuple[Mask, Rows, NDArray[np.int16]]:
     """Return which points lie inside, those in cells that a side touches, and which side it is."""
     place = _places(x, y, cells)
-    kinds = cells.kinds.take(place)
+    kinds = cells.kinds.take(place, mode="clip")
     inside: Mask = kinds == _INSIDE
     touched = np.flatnonzero(kinds == _TOUCHED)
     inside[touched] = _exactly_inside(x[touched], y[touched], vertices)
-    return inside, touched, cells.sides.take(place[touched])
+    return inside, touched, cells.sides.take(place[touched], mode="clip")
 
 
-def _places(x: Floats, y: Floats, cells: "_Cells") -> NDArray[np.intp]:
-    """Return the place in the map of the cell that each point falls into."""
+def _places(x: Floats, y: Floats, cells: "_Cells") -> NDArray[np.int32]:
+    """Return the place in the map of the cell that each point falls into; outside for no number."""
     place = _steps(x, cells.low[0], cells.steps[0])
     place *= CELLS + 2
     place += _steps(y, cells.low[1], cells.steps[1])
     return place
 
 
-def _steps(values: Floats, low: np.float32, steps: np.float32) -> NDArray[np.intp]:
+def _steps(values: Floats, low: np.float32, steps: np.float32) -> NDArray[np.int32]:
     """Return the row of the map that each value falls into; 0 and the last are beyond it."""
     place = values - low
     place *= steps
     place += np.float32(1)
-    # Unlike minimum and maximum, these send what is no number to row 0.
-    np.fmin(place, np.float32(CELLS + 1), out=place)
-    np.fmax(place, np.float32(0), out=place)
-    return place.astype(np.intp)
+    np.clip(place, np.float32(0), np.float32(CELLS + 1), out=place)
+    # What is no number becomes 0 or the least integer, and either way a cell in row 0.
+    with np.errstate(invalid="ignore"):
+        return place.astype(np.int32)
 
 
 def _exactly_inside(x: Floats, y: Floats, vertices: Vertices) -> Mask:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-_FARTHEST = 1e3  # squared deviate; farther is as far, and a product of nine stays in float32
+_FARTHEST = np.float32(1e3)  # squared deviate; farther is as far, and a product of nine stays in float32
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
 _SETTLED, _NOTHING = 1e-4, 1e-8  # relative change of a share, and a share of no event
 _NO_RIVAL = 1e-9  # of the likeliest component's density
@@ -117,13 +117,13 @@ def _log_products(block: Floats, axes: Floats, centres: Floats) -> tuple[Floats,
     product = np.ones((axes.shape[1], block.shape[1]), dtype=np.float32)
     wider = np.ones_like(product)
     deviate = np.empty_like(product)
-    narrow = np.float32(STRAY_SCALE**-2)
+    one, narrow = np.float32(1), np.float32(STRAY_SCALE**-2)
     for axis, centre in zip(axes, centres, strict=True):
         np.matmul(axis, block, out=deviate)
         deviate -= centre
         deviate *= deviate
         deviate += 1
-        np.minimum(deviate, _FARTHEST, out=deviate)
+        np.clip(deviate, one, _FARTHEST, out=deviate)  # several times as fast as the minimum
         product *= deviate
         deviate *= narrow
         deviate += 1 - narrow

@@ -87,17 +87,17 @@ def _strata(values: Floats, means: Doubles, mixture: Mixture) -> NDArray[np.int8
         # Squared distance to each centre, less what is the same for all centres; a row a kind.
         apart = twice @ block
         apart += squares
-        nearest, least, second = _two_nearest(apart)
+        nearest, least = _nearest(apart)
+        rivals = np.add.reduce(apart < least + np.float32(2 * _CLEAR_LEAD), dtype=np.uint8)
         np.square(block, out=block)
         far = block.sum(axis=0) + least > _CLEAR_SQUARES * len(block)
-        second -= least
-        doubtful = (second < 2 * _CLEAR_LEAD) | far
+        doubtful = (rivals > 1) | far
         found[first : first + _BLOCK] = 2 * nearest + doubtful
     return found
 
 
-def _two_nearest(apart: Floats) -> tuple[NDArray[np.int8], Floats, Floats]:
-    """Return which row is least in each column, its value, and the next larger one.
+def _nearest(apart: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Return which row is least in each column, and its value.
 
     The number of its row takes the last bits of each value, so that the least one brings it along.
     """
@@ -105,9 +105,5 @@ def _two_nearest(apart: Floats) -> tuple[NDArray[np.int8], Floats, Floats]:
     bits = apart.view(np.int32)
     bits &= ~last
     bits |= np.arange(len(apart), dtype=np.int32)[:, None]
-    least, second = apart[0].copy(), np.full_like(apart[0], np.inf)
-    larger = np.empty_like(least)
-    for row in apart[1:]:
-        np.minimum(second, np.maximum(least, row, out=larger), out=second)
-        np.minimum(least, row, out=least)
-    return (least.view(np.int32) & last).astype(np.int8), least, second
+    least = apart.min(axis=0)
+    return (least.view(np.int32) & last).astype(np.int8), least
