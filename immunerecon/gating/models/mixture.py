@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-_FARTHEST = np.float32(1e3)  # squared deviate; farther is as far, and a product of nine stays in float32
+# Squared deviate; farther is as far, and a product of nine stays in single precision.
+_FARTHEST = np.float32(1e3)
 _FREEDOMS = np.array([3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 50.0])
 _SETTLED, _NOTHING = 1e-4, 1e-8  # relative change of a share, and a share of no event
 _NO_RIVAL = 1e-9  # of the likeliest component's density
