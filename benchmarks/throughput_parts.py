@@ -135,7 +135,7 @@ def fixed(*files: str) -> None:
 
 def full(study: str, out: str, workers: str) -> None:
     """Run a study as the command line does, without figures and report."""
-    from immunerecon.pipeline import run, stages
+    from immunerecon.pipeline import run, stages, tabulation
     from immunerecon.study.folder import read_study
 
     shutil.rmtree(out, ignore_errors=True)
@@ -145,8 +145,8 @@ def full(study: str, out: str, workers: str) -> None:
     _time(stages, "prepare_tubes", parts, "first pass")
     _time(stages, "place_tubes", parts, "together")
     _time(run, "run_stages", parts, "second pass")
-    _time(run, "begin_donors", parts, "donors")
-    _time(run, "finish_donors", parts, "donors")
+    _time(tabulation, "begin_donors", parts, "donors")
+    _time(tabulation, "finish_donors", parts, "donors")
     with told(facts):
         begun = seconds()
         run.run_study(content, Path(out), workers=int(workers))

@@ -1,7 +1,7 @@
 """A study folder in, a results folder out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,14 +13,8 @@ from immunerecon.files import file_digest, write_atomically
 from immunerecon.gating.gated_tube import GatedTube
 from immunerecon.gating.overrides.override import Override
 from immunerecon.pipeline.acquisitions import acquisition_facts
-from immunerecon.pipeline.course import course_table, recovery_tables, study_tables
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError, at_work
-from immunerecon.pipeline.donors import (
-    begin_donors,
-    distributions_table,
-    donor_table,
-    finish_donors,
-)
+from immunerecon.pipeline.donors import begin_donors, finish_donors
 from immunerecon.pipeline.jobs import TubeJob
 from immunerecon.pipeline.locks import locked, shard_locked
 from immunerecon.pipeline.plan import Plan, code_version, plan_study
@@ -36,9 +30,8 @@ from immunerecon.pipeline.results import INDEX, RECORDS, TRIAL, Results, load_re
 from immunerecon.pipeline.seals import is_whole, seal, sealed_by
 from immunerecon.pipeline.stages import Stages, prepare_tubes, run_stages
 from immunerecon.pipeline.tables import COLUMNS, write_parts, write_table
-from immunerecon.pipeline.trial_tables import trial_tables
+from immunerecon.pipeline.tabulation import Tabulated, tabulate
 from immunerecon.pipeline.tube_overrides import override_facts, overrides_of_run
-from immunerecon.pipeline.tube_tables import tube_tables
 from immunerecon.pipeline.tubes import gate_file
 from immunerecon.study.folder import Study, study_files
 
@@ -105,13 +98,13 @@ def run_study(
             return replace(load_results(out), resumed=True)
         corrected = {"overrides": told} if told else {}
         append_audit(out, "run started", {"fingerprint": fingerprint, **corrected})
-        tables = _tables(study, stages, records, crew)
+        found = tabulate(study, stages, records, workers=crew)
         unfinish(out)
-        written, not_estimable = _write(study, stages, tables, out)
+        written = _write(study, stages, found, out)
         facts = {
-            **_facts(study, stages, plan, tables["samples"]),
+            **_facts(study, stages, plan, found.tables["samples"]),
             "overrides": told,
-            "not_estimable": not_estimable,
+            "not_estimable": found.not_estimable,
         }
         write_run(out, {**facts, "fingerprint": fingerprint, "started": started, "ended": now()})
         seal(out, "run finished", [*written, "run.json"], {"fingerprint": fingerprint})
@@ -178,13 +171,11 @@ def _is_done(out: Path, fingerprint: str) -> bool:
     )
 
 
-def _write(
-    study: Study, stages: Stages, tables: Mapping[str, pd.DataFrame], out: Path
-) -> tuple[list[str], dict[str, str]]:
-    """Write all tables and gates; return their names, and why others could not be made."""
-    outcomes, not_estimable = trial_tables(study, tables)
+def _write(study: Study, stages: Stages, found: Tabulated, out: Path) -> list[str]:
+    """Write all tables and gates; return their names."""
+    tables = found.tables
     written = [f"{RECORDS}/{INDEX}", f"{GATES}/", f"{TRIAL}/", f"{PARTS}/"]
-    for folder, group in ((out, tables), (out / TRIAL, outcomes)):
+    for folder, group in ((out, tables), (out / TRIAL, found.outcomes)):
         for name, frame in group.items():
             write_table(folder, name, frame)
             written += [f"{name}.csv", f"{name}.parquet"] if folder == out else []
@@ -200,25 +191,7 @@ def _write(
             path.unlink()
     index = {study.samples[i].file: key for i, key in stages.keys.items() if i in stages.gated}
     write_atomically(out / RECORDS / INDEX, json.dumps(index, indent=1).encode())
-    return written, not_estimable
-
-
-def _tables(study: Study, stages: Stages, records: Path, workers: Crew) -> dict[str, pd.DataFrame]:
-    asked, outcomes = begin_donors(study, stages, records, workers=workers)
-    # What needs no donor cells is made meanwhile.
-    of_tubes = tube_tables(study, stages)
-    recovery = recovery_tables(study, of_tubes["populations"])
-    of_study = study_tables(study)
-    made = finish_donors(asked, outcomes)
-    donor_cells = donor_table(study, asked, made, of_tubes["populations"])
-    return {
-        **of_tubes,
-        "donor_cells": donor_cells,
-        "donor_distributions": distributions_table(study, asked, made),
-        "persistence": course_table(study, donor_cells),
-        **recovery,
-        **of_study,
-    }
+    return written
 
 
 def _fingerprint(study: Study, stages: Stages, overrides: list[dict[str, Any]]) -> str:

@@ -31,17 +31,18 @@ from immunerecon.trial.toxicity import toxicity_table, worst_grades
 
 MODEL_TRIAL = "nct00846833"
 Tables = Mapping[str, pd.DataFrame]
+Made = tuple[dict[str, pd.DataFrame], dict[str, str]]
 
 
-def trial_tables(study: Study, tables: Tables) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """Return the tables of the trial's other outcomes.
+def outcome_tables(study: Study, tables: Tables) -> Made:
+    """Return the tables of those outcomes of the trial that need no donor cells.
 
     Parameters
     ----------
     study
         For its blood counts and seed.
     tables
-        The tables of the run.
+        The tables of the run that need none either.
 
     Returns
     -------
@@ -50,13 +51,35 @@ def trial_tables(study: Study, tables: Tables) -> tuple[dict[str, pd.DataFrame],
     reasons : dict of str
         Why a table could not be made, by its name.
     """
-    protocol = load_protocol(MODEL_TRIAL)
-    makers: dict[str, Callable[[], pd.DataFrame]] = {
-        **_dose_and_toxicity(study, tables),
-        **_response_and_flow(tables),
-        **_donor_outcomes(study, tables, protocol),
-        **_cohort_kinetics(study, tables),
-    }
+    return _made(
+        {
+            **_dose_and_toxicity(study, tables),
+            **_response_and_flow(tables),
+            **_product(study, tables, load_protocol(MODEL_TRIAL)),
+            **_cohort_recovery(study, tables),
+        }
+    )
+
+
+def donor_outcome_tables(study: Study, tables: Tables) -> Made:
+    """Return the tables of the outcomes that rest on donor cells.
+
+    Parameters
+    ----------
+    study
+        For its seed.
+    tables
+        All tables of the run.
+
+    Returns
+    -------
+    tables, reasons
+        As from `outcome_tables`.
+    """
+    return _made({**_donor_outcomes(study, tables), **_persistence(tables)})
+
+
+def _made(makers: Mapping[str, Callable[[], pd.DataFrame]]) -> Made:
     made: dict[str, pd.DataFrame] = {}
     reasons: dict[str, str] = {}
     for name, make in makers.items():
@@ -100,20 +123,38 @@ def _response_and_flow(tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
     }
 
 
-def _donor_outcomes(
+def _product(
     study: Study, tables: Tables, protocol: Protocol
 ) -> dict[str, Callable[[], pd.DataFrame]]:
-    donors, patients = tables["donor_cells"], tables["patients"]
-    pairs = pair_chimerism(tables["chimerism"], donors)
-    product = product_table(tables["populations"], patients, protocol)
+    product = product_table(tables["populations"], tables["patients"], protocol)
     pairs_typed = [(p.patient, p.recipient_hla, p.donor_hla) for p in study.patients]
     return {
         "kir_mismatch": lambda: kir_mismatch_table(pairs_typed),
+        "product": lambda: product,
+        "product_release": lambda: release_table(product, protocol),
+    }
+
+
+def _cohort_recovery(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+    recovery, events, patients = (
+        tables[name] for name in ("recovery", "clinical_events", "patients")
+    )
+    rng = np.random.default_rng(study.settings.seed)
+    return {
+        "median_recovery": lambda: median_recovery_table(recovery, events, patients),
+        "dose_comparison": lambda: compare_dose_levels(
+            recovery, events, patients, family="exploratory", rng=rng
+        ),
+    }
+
+
+def _donor_outcomes(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+    donors, patients = tables["donor_cells"], tables["patients"]
+    pairs = pair_chimerism(tables["chimerism"], donors)
+    return {
         "expansion": lambda: expansion_table(donors, patients=patients["patient"].tolist()),
         "chimerism_pairs": lambda: pairs,
         "chimerism_agreement": lambda: agreement_table(pairs),
-        "product": lambda: product,
-        "product_release": lambda: release_table(product, protocol),
         "associations": lambda: association_table(
             patient_outcomes(
                 patients,
@@ -127,16 +168,10 @@ def _donor_outcomes(
     }
 
 
-def _cohort_kinetics(study: Study, tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
+def _persistence(tables: Tables) -> dict[str, Callable[[], pd.DataFrame]]:
     donors, events = tables["donor_cells"], tables["clinical_events"]
-    recovery, patients = tables["recovery"], tables["patients"]
-    rng = np.random.default_rng(study.settings.seed)
     return {
         "persistence_summary": lambda: summarise_persistence(tables["persistence"]),
         "persistence_sensitivity": lambda: sensitivity_table(donors, events),
         "landmark": lambda: landmark_table(donors, events),
-        "median_recovery": lambda: median_recovery_table(recovery, events, patients),
-        "dose_comparison": lambda: compare_dose_levels(
-            recovery, events, patients, family="exploratory", rng=rng
-        ),
     }
