@@ -10,7 +10,6 @@ from immunerecon.errors import TubeError
 from immunerecon.files import file_digest
 from immunerecon.pipeline.crews import Crew, Shard, processes_of
 from immunerecon.pipeline.jobs import TubeJob
-from immunerecon.pipeline.processes import Processes
 from immunerecon.pipeline.records import Record, record_key
 from immunerecon.pipeline.workers import run_step
 
@@ -37,8 +36,6 @@ def identified(jobs: Mapping[int, TubeJob], records: Path, *, workers: Crew) -> 
     """
     if isinstance(workers, Shard):
         return _shared(jobs, records, workers)
-    if isinstance(workers, Processes) and not any(records.glob("*.npz")):
-        workers.start()  # a first run has work for all: they get ready meanwhile
     known: dict[int, TubeJob] = {}
     errors: dict[int, str] = {}
     # Hashing leaves the interpreter free: threads do.

@@ -96,8 +96,15 @@ def parse_shard(text: str, *, workers: int = 1) -> Shard:
 
 
 @contextmanager
-def at_work(crew: Crew) -> Iterator[Crew]:
+def at_work(crew: Crew, *, at_once: bool = False) -> Iterator[Crew]:
     """Give a crew whose processes, where it has several, end with the context.
+
+    Parameters
+    ----------
+    crew
+        As it was asked for.
+    at_once
+        Whether its processes are sure to be needed, and start now.
 
     Examples
     --------
@@ -110,6 +117,8 @@ def at_work(crew: Crew) -> Iterator[Crew]:
         yield crew
         return
     with Processes(workers) as processes:
+        if at_once:
+            processes.start()
         yield replace(crew, workers=processes) if isinstance(crew, Shard) else processes
 
 

@@ -87,7 +87,8 @@ def run_study(
     """
     out = Path(out)
     wanted: Crew = Cluster(scheduler) if scheduler else workers
-    with locked(out, study.folder), at_work(wanted) as crew:
+    is_new = not (out / RECORDS).exists()
+    with locked(out, study.folder), at_work(wanted, at_once=is_new) as crew:
         started = now()
         plan = plan_study(study, _in_force(overrides, out))
         records = (out / RECORDS).resolve()  # workers elsewhere have another working folder
