@@ -16,8 +16,9 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self
 
+# Ctrl+C reaches all processes; the run says what then happens.
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[1:]; "
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = sys.argv[1:]; "
     "from immunerecon.pipeline.serving import serve; serve()"
 )
 _HEARD_SECONDS = 0.5  # Windows hears Ctrl+C only between waits

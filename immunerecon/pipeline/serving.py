@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import signal
 import sys
 import traceback
 from typing import BinaryIO
@@ -13,8 +12,6 @@ import immunerecon.pipeline.tubes  # noqa: F401 - imported while files are hashe
 
 def serve() -> None:
     """Read functions with their arguments, and write what they return or raise."""
-    # Ctrl+C reaches all processes; the run says what then happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     questions = sys.stdin.buffer
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         # What a step prints must not be taken for an answer.
