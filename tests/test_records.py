@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from immunerecon.files import write_atomically
+from immunerecon.pipeline.plan import code_digest
 from immunerecon.pipeline.records import (
     Record,
     load_record,
@@ -65,6 +66,16 @@ def test_every_input_changes_the_key() -> None:
         record_key("survey", "sha", {"w": 0.5}),
     }
     assert len(keys) == 4
+
+
+@pytest.mark.parametrize("room", ["cytometry", "gating/models", "kinetics/estimators", "pipeline"])
+def test_code_in_every_room_counts(tmp_path: Path, room: str) -> None:
+    module = tmp_path / room / "module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("LIMIT = 1\n")
+    before = code_digest(tmp_path)
+    module.write_text("LIMIT = 2\n")
+    assert code_digest(tmp_path) != before
 
 
 def test_a_failed_write_leaves_what_stood_there(

@@ -1,13 +1,12 @@
 """Intervals for a proportion, seen directly or through an imperfect gate."""
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Counted = tuple[int, int]
-
-# All that a worker needs of SciPy's normal distribution, whose import takes as long as a tube.
-_USUAL_LEVEL, _USUAL_QUANTILE = 0.95, 1.959963984540054
 
 
 def wilson(count: ArrayLike, total: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -188,11 +187,8 @@ def _counts(count: ArrayLike, total: ArrayLike) -> tuple[Floats, Floats]:
 
 def normal_quantile(level: float) -> float:
     """Return the two-sided normal quantile of a level, e.g. 1.96 for 0.95."""
-    if level == _USUAL_LEVEL:
-        return _USUAL_QUANTILE
-    from scipy.special import ndtri
-
-    return float(ndtri(0.5 + level / 2))
+    # Not SciPy's: a worker needs nothing else of it, and its import takes as long as a tube.
+    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def _beta_interval(

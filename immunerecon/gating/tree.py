@@ -25,7 +25,7 @@ from immunerecon.gating.strategy import BoundaryRule, PopulationRule, Selection,
 
 Floats = NDArray[np.float32]
 
-_ENOUGH_EVENTS = 50_000  # to place a boundary by; more would not move it
+_ENOUGH_EVENTS = 100_000  # to place a boundary by; more would not move it
 _ENOUGH_FOR_A_LINE = 25_000  # on which all single cells lie
 
 

@@ -209,12 +209,16 @@ def _spillovers(study: Study, jobs: Mapping[int, TubeJob]) -> dict[Batch, Spillo
 @cache
 def code_version() -> str:
     """Return the package's version and a digest of the code that numbers depend on."""
-    package = Path(__file__).parents[1]
+    return f"{__version__}+{code_digest(Path(__file__).parents[1])}"
+
+
+def code_digest(package: Path) -> str:
+    """Return a digest of all modules of a package that numbers depend on, in whatever room."""
     digest = hashlib.sha256()
-    for folder in ("cytometry", "enumeration", "gating", "pipeline", "study"):
-        for path in sorted((package / folder).glob("*.py")):
+    for folder in ("cytometry", "enumeration", "gating", "kinetics", "pipeline", "study", "trial"):
+        for path in sorted((package / folder).rglob("*.py")):
             digest.update(path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
+    return digest.hexdigest()[:12]
 
 
 def job_inputs(job: TubeJob) -> list[object]:
