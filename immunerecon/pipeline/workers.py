@@ -4,18 +4,23 @@ A job whose worker dies (killed, out of memory) is tried once more, alone, when 
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from immunerecon.errors import TubeError
 from immunerecon.files import write_atomically
 from immunerecon.pipeline.crews import Cluster, Crew, Shard, UnfinishedError, at_work
 from immunerecon.pipeline.processes import DiedError, Processes
 from immunerecon.pipeline.records import Record, load_record, save_record
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 class Job(Protocol):
@@ -204,10 +209,22 @@ def _apart_in_processes(
 
 
 def _apart(function: Callable[[T], R], thing: T) -> R:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
+    with _one_thread():
         return function(thing)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Hold BLAS to one thread: the same bits whatever the machine, and tubes fill the cores."""
+    held: AbstractContextManager[object] = _libraries(len(sys.modules)).limit(limits=1)
+    return held
+
+
+@lru_cache(maxsize=1)
+def _libraries(_n_modules: int) -> "ThreadpoolController":
+    """Return what BLAS is loaded; looked for again when something was imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def work(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
@@ -218,11 +235,8 @@ def work(step: Step[J], key: str, job: J, folder: Path) -> Outcome:
     OSError
         When the record cannot be written.
     """
-    from threadpoolctl import threadpool_limits
-
     try:
-        # One thread a tube: the same bits whatever the machine, and tubes fill the cores.
-        with threadpool_limits(1):
+        with _one_thread():
             record = step(job)
     except TubeError as error:
         return Outcome(job.index, None, str(error))
