@@ -162,9 +162,13 @@ def test_what_is_raised_apart_is_raised_in_the_run() -> None:
 def test_processes_stay_for_the_next_step_and_end_with_the_context() -> None:
     with Processes(2) as processes:
         processes.start()
-        first, second = (set(run_apart(process_told, range(9), workers=processes)) for _ in "ab")
+        first, second = (
+            [processes.ask(process_told, 0, place=place) for place in range(2)] for _ in "ab"
+        )
         assert first == second
-        assert len(first) == 2
+        assert len(set(first)) == 2
+        # Which of them takes what is a matter of speed; nobody else does.
+        assert set(run_apart(process_told, range(9), workers=processes)) <= set(first)
     for pid, _ in first:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
