@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, model_validator
 
 from immunerecon.errors import StrategyError
 from immunerecon.gating.geometry.dimensions import Dimension, SpectrumMatrix
@@ -94,11 +94,8 @@ def _alternatives(gate: object) -> object:
     return tuple(parse_sides(choice) if isinstance(choice, str) else choice for choice in choices)
 
 
-class _Rule(BaseModel):
-    # Workers unpickle strategies and never check one: what checks is built when it is needed.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True
-    )
+class _Rule(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True):
+    """What checks a rule is built when one is read: workers only unpickle them."""
 
 
 Events = Annotated[Selection, BeforeValidator(_selection)]
